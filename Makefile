@@ -1,0 +1,62 @@
+# make demo    set up, and make a companion in the sandbox from one sentence
+# make test    set up, and run all tests
+# make check   what reads the code without running it: format, lint, types, architecture
+# make bench   speed, as ratios measured in one run
+# make clean   take away everything that was set up here
+SHELL := /bin/bash
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+RUN := requirements/build.txt requirements/run.txt
+DEV := requirements/build.txt requirements/dev.txt
+SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.
+
+.PHONY: demo test check bench clean requirements
+
+demo: .venv/run
+	@STORYKEEPER_HOME=.cache/demo $(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
+
+test: .venv/dev
+	@PYTHON=$(BIN)/python bash scripts/test
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf .venv .cache .coverage .coverage.* dist
+
+# requirements/*.txt are what `make requirements` compiled: exact versions with hashes, no index.
+requirements:
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/build.in -o requirements/build.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+
+# The environment of the tests holds that of the demo too, so whichever comes second is quick.
+.venv/run: $(RUN) pyproject.toml
+	@if [ -e .venv/dev ] && [ .venv/dev -nt pyproject.toml ] && [ .venv/dev -nt requirements/run.txt ]; then touch $@; else $(MAKE) --no-print-directory install PINNED="$(RUN)" && touch $@; fi
+
+.venv/dev: $(DEV) pyproject.toml
+	@$(MAKE) --no-print-directory install PINNED="$(DEV)"
+	@touch $@
+
+# Bytecode is compiled here, since PYTHONDONTWRITEBYTECODE would make every start a slow one.
+.PHONY: install
+install:
+	@echo "Setting up .venv (once)..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Storykeeper needs Python 3.11 or newer; say which: make demo PYTHON=python3.12")'
+ifdef UV
+	@[ -x $(BIN)/python ] || uv venv -q --python $(PYTHON) .venv
+	@uv pip install -q --python .venv --compile-bytecode --require-hashes $(addprefix -r ,$(PINNED))
+	@uv pip install -q --python .venv --no-deps --no-build-isolation -e .
+else
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes $(addprefix -r ,$(PINNED))
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@$(BIN)/python -m compileall -q tools server agents
