@@ -1,0 +1,270 @@
+"""ElevenLabs agents: made private and honest, changed by the smallest patch, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from .companion import persona
+from .companion.consent import canonical
+from .companion.persona import Persona
+from .companion.spec import Name, Privacy, Voice
+from .elevenlabs.client import ElevenLabs
+from .elevenlabs.models import Agent
+from .errors import BadInput, Conflict, NotFound, UnexpectedAnswer, WrongKind
+from .provisioning import payload
+from .provisioning.ensure import Direct, Ensure
+from .provisioning.kinds import WantedAgent
+from .provisioning.ledger import Ledger
+from .provisioning.payload import DocumentRef
+from .provisioning.plan import contents, marker
+from .provisioning.workspace import Workspace
+
+Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
+Documents = Annotated[list[str], Field(max_length=200, description="Document ids")]
+Text = Annotated[str, Field(max_length=8000)]
+
+
+class AgentRow(BaseModel):
+    agent_id: str
+    name: str
+    ours: bool
+
+
+class AgentList(BaseModel):
+    agents: list[AgentRow]
+    next_page: str | None
+
+    def __str__(self) -> str:
+        rows = [f"{a.agent_id} '{a.name}'{' (ours)' if a.ours else ''}" for a in self.agents]
+        return "\n".join(rows + ([f"more: page={self.next_page}"] if self.next_page else [])) or "No agents."
+
+
+class AgentView(BaseModel):
+    """An agent's whole configuration; its parts are as ElevenLabs documents them."""
+
+    agent_id: str
+    name: str
+    tags: list[str]
+    voice_id: str
+    language: str
+    first_message: str
+    documents: list[DocumentRef]
+    private: Annotated[bool, Field(description="Only a signed URL or token lets anyone talk to it")]
+    conversation_config: dict[str, Any]
+    platform_settings: dict[str, Any]
+
+    def __str__(self) -> str:
+        known = ", ".join(f"{d.id} '{d.name}'" for d in self.documents) or "no documents"
+        door = "private" if self.private else "PUBLIC"
+        return f"Agent {self.agent_id} '{self.name}', {door}, voice {self.voice_id}, {self.language}; knows {known}."
+
+
+class AddedAgent(BaseModel):
+    agent_id: str
+    name: str
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        return " ".join([f"Agent {self.agent_id} ('{self.name}') exists and is private.", *self.warnings])
+
+
+class Difference(BaseModel):
+    field: str
+    before: Any
+    after: Any
+
+
+class Changed(BaseModel):
+    agent_id: str
+    changes: list[Difference]
+
+    def __str__(self) -> str:
+        fields = ", ".join(change.field for change in self.changes) or "nothing; it was so already"
+        return f"Agent {self.agent_id}: changed {fields}."
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    elevenlabs: ElevenLabs
+    ensure: Ensure
+    ledger: Ledger
+    workspace: Workspace
+
+    async def list_agents(self, ids: list[str] | None = None, page: str | None = None) -> AgentList:
+        """The account's agents, newest first, or those with the given ids; pass `page` on to go on."""
+        if ids:
+            found = [await self.elevenlabs.agent(i) for i in ids]
+            return AgentList(agents=[row(a.agent_id, a.name, a.tags) for a in found], next_page=None)
+        query: dict[str, str | int] = {"page_size": 50, "sort_by": "created_at", "sort_direction": "desc"}
+        answer = await self.elevenlabs.agents(**query, **({"cursor": page} if page else {}))
+        rows = [row(a.agent_id, a.name, a.tags) for a in answer.agents]
+        return AgentList(agents=rows, next_page=answer.next_cursor if answer.has_more else None)
+
+    async def get_agent(self, agent_id: str) -> AgentView:
+        """One agent's whole configuration."""
+        return view(await self.elevenlabs.agent(agent_id))
+
+    async def create_agent(
+        self,
+        name: Name,
+        voice_id: str,
+        documents: Documents = [],  # noqa: B006 - pydantic copies it
+        language: Language = "en",
+        manner: Annotated[str, Field(max_length=8000, description="How it speaks, in your words")] = "",
+        first_message: Annotated[str, Field(max_length=1000, description="The AI disclosure is put before it")] = "",
+    ) -> AddedAgent:
+        """Create a private agent from a voice and documents. It always says that it is an AI. Same input, same agent."""
+        await self.workspace.check()
+        references = await self._references(documents)
+        spoken = persona.speak({"name": name, "manner": manner}, language, first_message)
+        key = marker(self.workspace.name, f"agent|{contents([name, voice_id, *documents])}|{digest(spoken)}")
+        body = payload.agent(
+            name,
+            spoken,
+            marker=key,
+            voice_id=voice_id,
+            documents=references,
+            llm=await self.workspace.llm(),
+            voice=Voice(),
+            privacy=Privacy(),
+        )
+        [made] = await self.ensure(Direct(), [WantedAgent(marker=key, name=name, body=body)])
+        return AddedAgent(agent_id=made.id, name=made.name, warnings=self.workspace.notes)
+
+    async def update_agent(
+        self,
+        agent_id: str,
+        name: Name | None = None,
+        voice_id: str | None = None,
+        manner: Text | None = None,
+        first_message: Annotated[str, Field(max_length=1000)] | None = None,
+        language: Language | None = None,
+        add_documents: Documents = [],  # noqa: B006 - pydantic copies it
+        remove_documents: Documents = [],  # noqa: B006 - pydantic copies it
+    ) -> Changed:
+        """Change an agent of ours: only what is named, with before and after. Documents are added, never lost."""
+        self._ours(agent_id)
+        before = await self.elevenlabs.agent(agent_id)
+        config: dict[str, Any] = {}
+        if voice_id is not None:
+            config["tts"] = {"voice_id": voice_id}
+        if add_documents or remove_documents:
+            items = await self._merged(view(before).documents, add_documents, remove_documents)
+            config["agent"] = {"prompt": {"knowledge_base": [item.item() for item in items]}}
+        if (language, manner, first_message) != (None, None, None):
+            merge(config, speech(before, language, manner, first_message))
+        patch = ({"name": name} if name is not None else {}) | ({"conversation_config": config} if config else {})
+        return await self._apply(before, patch)
+
+    async def _apply(self, before: Agent, patch: dict[str, Any]) -> Changed:
+        """Send what differs, if anything does, and look whether it took."""
+        stored = before.model_dump()
+        if not patch:
+            raise BadInput("there is nothing to change", next="name at least one field to change")
+        gaps = payload.missing(patch, stored)
+        if not gaps:
+            return Changed(agent_id=before.agent_id, changes=[])
+        await self.elevenlabs.patch_agent(before.agent_id, smallest(patch, stored))
+        after = (await self.elevenlabs.agent(before.agent_id)).model_dump()
+        lost = payload.missing(patch, after)
+        if lost:
+            raise UnexpectedAnswer(
+                f"ElevenLabs did not store {', '.join(lost[:5])}", exists="the agent is half changed"
+            )
+        changes = [Difference(field=leaf, before=dig(stored, leaf), after=dig(after, leaf)) for leaf in leaves(gaps)]
+        return Changed(agent_id=before.agent_id, changes=changes)
+
+    async def _references(self, ids: Sequence[str]) -> list[DocumentRef]:
+        found = [await self.elevenlabs.document(i) for i in ids]
+        return [DocumentRef(id=d.id, name=d.name, type=d.type) for d in found]
+
+    async def _merged(self, known: list[DocumentRef], add: Sequence[str], remove: Sequence[str]) -> list[DocumentRef]:
+        strange = set(remove) - {document.id for document in known}
+        if strange:
+            raise Conflict("a document to remove isn't attached to this agent", exists="the agent is unchanged")
+        kept = [document for document in known if document.id not in remove]
+        return kept + await self._references([i for i in add if i not in {document.id for document in kept}])
+
+    def _ours(self, agent_id: str) -> None:
+        """Only what this workspace made is changed."""
+        known = self.ledger.by_remote_id(agent_id)
+        if known is None:
+            raise NotFound("no agent with that id was made by this workspace", exists="nothing was changed")
+        if known.kind != "agent":
+            raise WrongKind(f"that is the id of a {known.kind}, not of an agent", exists="nothing was changed")
+
+
+def row(agent_id: str, name: str, tags: Sequence[str]) -> AgentRow:
+    return AgentRow(agent_id=agent_id, name=name, ours=any(tag.startswith("keep-") for tag in tags))
+
+
+def view(agent: Agent) -> AgentView:
+    config, settings = agent.conversation_config, agent.platform_settings
+    spoken = config.get("agent") or {}
+    items = (spoken.get("prompt") or {}).get("knowledge_base") or []
+    return AgentView(
+        agent_id=agent.agent_id,
+        name=agent.name,
+        tags=agent.tags,
+        voice_id=(config.get("tts") or {}).get("voice_id") or "",
+        language=spoken.get("language") or "",
+        first_message=spoken.get("first_message") or "",
+        documents=[DocumentRef(id=i["id"], name=i["name"], type=i["type"]) for i in items],
+        private=bool((settings.get("auth") or {}).get("enable_auth")),
+        conversation_config=config,
+        platform_settings=settings,
+    )
+
+
+def speech(before: Agent, language: str | None, manner: str | None, first_message: str | None) -> dict[str, Any]:
+    """The part of a configuration that says how an agent speaks, for what changes about it."""
+    now = view(before)
+    facts = persona.facts(now.conversation_config["agent"]["prompt"]["prompt"])
+    said = facts if manner is None else {**facts, "manner": manner}
+    spoken = persona.speak(said, language or now.language, first_message or "")
+    return {
+        "agent": {
+            **({"language": spoken.language} if language else {}),
+            **({"first_message": spoken.first_message} if language or first_message else {}),
+            "prompt": {"prompt": spoken.prompt},
+        },
+        **({"tts": {"model_id": spoken.tts_model}} if language else {}),
+    }
+
+
+def digest(spoken: Persona) -> str:
+    return contents([canonical(spoken.prompt).decode(), spoken.first_message, spoken.language])
+
+
+def merge(base: dict[str, Any], more: dict[str, Any]) -> None:
+    """Put nested objects into each other; what isn't an object is replaced."""
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def smallest(patch: Any, stored: Any) -> Any:
+    """The part of a patch that says something new."""
+    if not isinstance(patch, dict) or not isinstance(stored, dict):
+        return patch
+    return {k: smallest(v, stored.get(k)) for k, v in patch.items() if payload.missing(v, stored.get(k))}
+
+
+def leaves(gaps: Sequence[str]) -> list[str]:
+    """Changed fields; a change inside a list is a change of the list."""
+    whole = [".".join(p for p in gap.split(".") if not p.isdigit()) for gap in gaps]
+    lists = {w for w in whole if "knowledge_base" in w}
+    cut = [w.split("knowledge_base")[0] + "knowledge_base" if w in lists else w for w in whole]
+    return list(dict.fromkeys(cut))
+
+
+def dig(document: Any, path: str) -> Any:
+    for step in path.split("."):
+        document = document.get(step) if isinstance(document, dict) else None
+    return document

@@ -1,0 +1,35 @@
+"""Whom a tool may tell how far it is, and ask what it must know, whatever the way in."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Caller(Protocol):
+    async def report(self, done: float, total: float, message: str) -> None:
+        """Tell progress; never fails."""
+        ...
+
+    async def ask(self, question: str, form: type[Answer]) -> Answer | None:
+        """The person's answer, or None where there is nobody to ask or they declined.
+
+        Ask before acting: in the stateless protocol a call starts again once it is answered.
+        """
+        ...
+
+
+class Nobody:
+    """A caller that neither listens nor answers."""
+
+    async def report(self, done: float, total: float, message: str) -> None:
+        return None
+
+    async def ask(self, question: str, form: type[Answer]) -> Answer | None:
+        return None
+
+
+NOBODY: Caller = Nobody()

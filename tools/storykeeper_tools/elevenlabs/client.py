@@ -1,0 +1,290 @@
+"""The ElevenLabs API, one method per call.
+
+Reads and deletes are repeated when that may help. A create is sent once: the error it ends in says whether the thing
+may have been made all the same (`maybe_done`), and only the saga, which can look it up, sends again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ..errors import AuthMissing, BadInput, StorykeeperError, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
+from .errors import decipher
+from .hosts import trusted_session_url
+from .models import (
+    AddedAgent,
+    AddedDocument,
+    AddedVoice,
+    Agent,
+    AgentPage,
+    Document,
+    DocumentPage,
+    Llm,
+    LlmList,
+    Model,
+    SignedUrl,
+    Subscription,
+    Token,
+    User,
+    Voice,
+    VoicePage,
+)
+from .retries import Retries
+
+Made = TypeVar("Made", bound=BaseModel)
+Query = Mapping[str, "str | int | bool | Sequence[str]"]
+
+READING, WRITING, CLONING = 30.0, 60.0, 240.0
+REDACTED = "[key]"
+KB = "/v1/convai/knowledge-base"
+AGENTS = "/v1/convai/agents"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to send: streamed from where it is open, under a plain name and its true type."""
+
+    name: str
+    file: BinaryIO
+    mime: str
+
+    def part(self) -> tuple[str, BinaryIO, str]:
+        return self.name, self.file, self.mime
+
+
+@dataclass(frozen=True, slots=True)
+class ElevenLabs:
+    """A client for one account. `http` carries the base URL; without a key every call is AuthMissing."""
+
+    http: httpx.AsyncClient
+    key: str | None = field(repr=False)
+    retries: Retries = field(default_factory=Retries)
+
+    @property
+    def base_url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    # Account
+
+    async def user(self) -> User:
+        return await self._get("/v1/user", User)
+
+    async def subscription(self) -> Subscription:
+        return await self._get("/v1/user/subscription", Subscription)
+
+    async def models(self) -> list[Model]:
+        return TypeAdapter(list[Model]).validate_python(await self._get_json("/v1/models", {}))
+
+    async def llms(self) -> list[Llm]:
+        return (await self._get("/v1/convai/llm/list", LlmList)).llms
+
+    # Voices
+
+    async def add_voice(
+        self, name: str, recordings: Sequence[Upload], *, description: str, remove_background_noise: bool = False
+    ) -> AddedVoice:
+        """An instant voice clone. Uses a slot and one of the month's voice changes."""
+        data = {
+            "name": name,
+            "description": description,
+            "remove_background_noise": "true" if remove_background_noise else "false",
+        }
+        files = [("files", upload.part()) for upload in recordings]
+        return await self._create("/v1/voices/add", AddedVoice, CLONING, data=data, files=files)
+
+    async def voices(self, **query: str | int | Sequence[str]) -> VoicePage:
+        """A page of `GET /v2/voices`: page_size (1 to 100), next_page_token, search, voice_ids, sort, category, ..."""
+        return await self._get("/v2/voices", VoicePage, query)
+
+    async def voice(self, voice_id: str) -> Voice:
+        return await self._get(f"/v1/voices/{segment(voice_id)}", Voice)
+
+    async def delete_voice(self, voice_id: str) -> None:
+        await self._delete(f"/v1/voices/{segment(voice_id)}")
+
+    # Knowledge base
+
+    async def add_text(self, name: str, text: str) -> AddedDocument:
+        return await self._create(f"{KB}/text", AddedDocument, WRITING, json={"text": text, "name": name})
+
+    async def add_file(self, name: str, upload: Upload) -> AddedDocument:
+        parts = {"file": upload.part()}
+        return await self._create(f"{KB}/file", AddedDocument, WRITING, data={"name": name}, files=parts)
+
+    async def documents(self, **query: str | int | Sequence[str]) -> DocumentPage:
+        """A page of documents: page_size (1 to 100), cursor, search (start of the name), types, ..."""
+        return await self._get(KB, DocumentPage, query)
+
+    async def document(self, document_id: str) -> Document:
+        return await self._get(f"{KB}/{segment(document_id)}", Document)
+
+    async def delete_document(self, document_id: str, *, force: bool = False) -> None:
+        await self._delete(f"{KB}/{segment(document_id)}", {"force": force})
+
+    # Agents
+
+    async def create_agent(self, body: Mapping[str, Any]) -> AddedAgent:
+        return await self._create(f"{AGENTS}/create", AddedAgent, WRITING, json=body)
+
+    async def agent(self, agent_id: str) -> Agent:
+        return await self._get(f"{AGENTS}/{segment(agent_id)}", Agent)
+
+    async def agents(self, **query: str | int | Sequence[str]) -> AgentPage:
+        """A page of agents: page_size (1 to 100), cursor, search, tags, ..."""
+        return await self._get(AGENTS, AgentPage, query)
+
+    async def patch_agent(self, agent_id: str, body: Mapping[str, Any]) -> Agent:
+        """Change part of an agent: nested objects merge, lists are replaced. Sent once, like a create."""
+        return await self._send("PATCH", f"{AGENTS}/{segment(agent_id)}", Agent, WRITING, json=body)
+
+    async def delete_agent(self, agent_id: str) -> None:
+        await self._delete(f"{AGENTS}/{segment(agent_id)}")
+
+    # Conversations
+
+    async def signed_url(self, agent_id: str) -> str:
+        """A URL that lets whoever holds it talk to the agent; it must be used within 15 minutes. A credential."""
+        query = {"agent_id": plain_id(agent_id)}
+        answer = await self._get("/v1/convai/conversation/get-signed-url", SignedUrl, query)
+        return trusted_session_url(answer.signed_url, self.base_url)
+
+    async def token(self, agent_id: str) -> Token:
+        """A WebRTC conversation token. A credential."""
+        return await self._get("/v1/convai/conversation/token", Token, {"agent_id": plain_id(agent_id)})
+
+    # How a call is made
+
+    async def _get(self, path: str, answer: type[Made], query: Query | None = None) -> Made:
+        return self._fit(answer, await self._get_json(path, query or {}))
+
+    async def _get_json(self, path: str, query: Query) -> Any:
+        return await self._repeat("GET", path, query)
+
+    async def _delete(self, path: str, query: Query | None = None) -> None:
+        await self._repeat("DELETE", path, query or {})
+
+    async def _repeat(self, method: str, path: str, query: Query) -> Any:
+        """Send until it works or `READING` seconds are over, whatever part of them is waiting."""
+
+        async def once() -> Any:
+            return await self._exchange(method, path, params=httpx.QueryParams(_flat(query)))
+
+        try:
+            async with asyncio.timeout(READING):
+                return await self.retries(once)
+        except TimeoutError:
+            raise TimedOut(f"ElevenLabs gave no answer within {READING:.0f} s") from None
+
+    async def _create(self, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
+        return await self._send("POST", path, answer, seconds, **content)
+
+    async def _send(self, method: str, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
+        """Exactly one request. Raises with `maybe_done` set when the service may have acted on it."""
+        try:
+            async with asyncio.timeout(seconds):
+                document = await self._exchange(method, path, **content)
+        except TimeoutError:
+            raise TimedOut(f"ElevenLabs gave no answer within {seconds:.0f} s", maybe_done=True) from None
+        return self._fit(answer, document)
+
+    async def _exchange(self, method: str, path: str, **content: Any) -> Any:
+        if self.key is None:
+            raise AuthMissing("there is no ElevenLabs key")
+        try:
+            response = await self.http.request(method, path, headers={"xi-api-key": self.key}, **content)
+        except httpx.HTTPError as error:
+            raise _lost(error) from error
+        if not response.is_success:
+            raise self._redact(decipher(response.status_code, response.headers, response.text))
+        return _document(response)
+
+    def _fit(self, answer: type[Made], document: Any) -> Made:
+        try:
+            return answer.model_validate(document)
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in error.errors()[:3])
+            raise UnexpectedAnswer(f"ElevenLabs' answer lacks what it promises ({places})", maybe_done=True) from None
+
+    def _redact(self, error: StorykeeperError) -> StorykeeperError:
+        """Some services repeat the key in their errors; ours never do."""
+        if self.key and len(self.key) > 8:
+            error.what = error.what.replace(self.key, REDACTED)
+        return error
+
+
+def connect(
+    base_url: str,
+    key: str | None,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    ca_file: str | None = None,
+    retries: Retries | None = None,
+) -> ElevenLabs:
+    """One pooled client; close its `http` at the end.
+
+    Redirects aren't followed, so the key can't be carried to another host, and proxies of the environment aren't used,
+    so nobody unnamed sees it.
+    """
+    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    if base_url.startswith("http://"):
+        verify = False  # building a context costs 17 ms, and there is nothing to verify
+    http = httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        timeout=httpx.Timeout(CLONING, connect=10.0, pool=30.0),
+        verify=verify,
+        trust_env=False,
+        follow_redirects=False,
+    )
+    return ElevenLabs(http, key, retries or Retries())
+
+
+def plain_id(text: str) -> str:
+    """An id as ElevenLabs gives them. Raises BadInput for anything that could change a path or a query."""
+    if 0 < len(text) <= 64 and all(c.isascii() and (c.isalnum() or c in "_-") for c in text):
+        return text
+    raise BadInput("that is not an id: ids hold letters, digits, _ and -, at most 64 of them")
+
+
+def segment(identifier: str) -> str:
+    return quote(plain_id(identifier), safe="")
+
+
+def _flat(query: Query) -> list[tuple[str, str]]:
+    """Lists repeat their name; truth is spelled as JSON does."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        if isinstance(value, bool):
+            pairs.append((name, "true" if value else "false"))
+        elif isinstance(value, (str, int)):
+            pairs.append((name, str(value)))
+        else:
+            pairs.extend((name, item) for item in value)
+    return pairs
+
+
+def _lost(error: httpx.HTTPError) -> UpstreamError:
+    """No answer. Before a connection stood nothing was sent; after that, anything may have happened."""
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return Unavailable("ElevenLabs can't be reached", maybe_done=False)
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut("ElevenLabs gave no answer in time", maybe_done=True)
+    return Unavailable("the connection to ElevenLabs broke off", maybe_done=True)
+
+
+def _document(response: httpx.Response) -> Any:
+    """The JSON of a success; an empty body is an empty object, as deletes answer."""
+    if not response.content:
+        return {}
+    try:
+        return response.json()
+    except ValueError:
+        raise UnexpectedAnswer("ElevenLabs answered with something that isn't JSON", maybe_done=True) from None

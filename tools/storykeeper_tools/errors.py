@@ -1,0 +1,245 @@
+"""Every error that a person can meet, typed by who must act.
+
+StorykeeperError
+├── CallerError                   whoever called mends it                                        exit 4
+│   ├── BadInput                  bad_input
+│   │   ├── FileRefused           file_refused          (missing and forbidden read the same)
+│   │   ├── RecordingRefused      recording_refused
+│   │   ├── WrongKind             wrong_kind
+│   │   └── UnknownArgument       unknown_argument
+│   ├── NotFound                  not_found
+│   ├── Conflict                  conflict
+│   ├── Busy                      busy                  (a retry helps)
+│   └── Question                  a person must answer                                           exit 3
+│       ├── NeedsAnswer           needs_answer
+│       ├── NeedsConsent          needs_consent
+│       ├── NeedsConfirm          needs_confirm
+│       └── WhichCompanion        which_companion
+├── AccountError                  the owner of the ElevenLabs account acts                       exit 5
+│   ├── AuthMissing               auth_missing
+│   ├── AuthInvalid               auth_invalid
+│   ├── MissingPermission         missing_permission
+│   ├── PlanLimit                 plan_limit
+│   ├── QuotaExceeded             quota_exceeded
+│   ├── VoiceSlotsFull            voice_slots_full
+│   ├── VoiceChangesUsedUp        voice_changes_used_up
+│   └── VoiceNeedsVerification    voice_needs_verification
+├── UpstreamError                 wait; ElevenLabs or the way there failed                       exit 6
+│   ├── RateLimited               rate_limited          (a retry helps)
+│   ├── Unavailable               unavailable           (a retry helps)
+│   ├── TimedOut                  timed_out             (a retry helps)
+│   └── UnexpectedAnswer          unexpected_answer
+└── InternalError                 internal              ours to mend                             exit 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+LONGEST = 600
+NOTHING_MADE = "nothing was made"
+
+
+class StorykeeperError(Exception):
+    """What happened, what exists now, and what to call next: `code · what · exists · next`, which no part contains."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+    retry_helps: ClassVar[bool] = False
+    usual_next: ClassVar[str] = "report this as a bug of Storykeeper"
+
+    def __init__(self, what: str, *, exists: str = NOTHING_MADE, next: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.exists = exists
+        self.next = next or self.usual_next
+
+    def __str__(self) -> str:
+        room = LONGEST - len(self.code) - len(self.exists[:200]) - len(self.next[:160]) - 9
+        what = self.what if len(self.what) <= room else self.what[: room - 1] + "…"
+        return f"{self.code} · {what} · {self.exists[:200]} · {self.next[:160]}"
+
+    def row(self) -> dict[str, str]:
+        """As plain text, to cross from a run to whoever asks about it; `from_row` is the way back."""
+        return {"code": self.code, "what": self.what, "exists": self.exists, "next": self.next}
+
+
+class CallerError(StorykeeperError):
+    exit_code = 4
+
+
+class BadInput(CallerError):
+    code = "bad_input"
+    usual_next = "correct the input and call again"
+
+
+class FileRefused(BadInput):
+    code = "file_refused"
+    usual_next = "give a plain file inside the allowed folders"
+
+
+class RecordingRefused(BadInput):
+    code = "recording_refused"
+    usual_next = "give one to three minutes of one person speaking clearly"
+
+
+class WrongKind(BadInput):
+    code = "wrong_kind"
+    usual_next = "use an id of the right kind; the list tools show them"
+
+
+class UnknownArgument(BadInput):
+    code = "unknown_argument"
+    usual_next = "leave that argument out, or spell it as the schema does"
+
+
+class NotFound(CallerError):
+    code = "not_found"
+    usual_next = "see list_companions, or the list tool of that kind"
+
+
+class Conflict(CallerError):
+    code = "conflict"
+    usual_next = "call plan_companion again and compare"
+
+
+class Busy(CallerError):
+    code = "busy"
+    retry_helps = True
+    usual_next = "wait a little and call again"
+
+
+class Question(CallerError):
+    exit_code = 3
+
+
+class NeedsAnswer(Question):
+    code = "needs_answer"
+    usual_next = "ask the person, then call again with the answer"
+
+
+class NeedsConsent(Question):
+    code = "needs_consent"
+    usual_next = "ask whose voice it is (or their guardian, executor or heir), then call record_consent"
+
+
+class NeedsConfirm(Question):
+    code = "needs_confirm"
+    usual_next = "ask the person, then confirm"
+
+
+class WhichCompanion(Question):
+    code = "which_companion"
+    usual_next = "set `companion` in the spec to the id that is meant, or to `new`"
+
+
+class AccountError(StorykeeperError):
+    exit_code = 5
+
+
+class AuthMissing(AccountError):
+    code = "auth_missing"
+    usual_next = "set ELEVENLABS_API_KEY, or use the sandbox (--sandbox, STORYKEEPER_SANDBOX=1)"
+
+
+class AuthInvalid(AccountError):
+    code = "auth_invalid"
+    usual_next = "check ELEVENLABS_API_KEY and STORYKEEPER_REGION"
+
+
+class MissingPermission(AccountError):
+    code = "missing_permission"
+    usual_next = "give the key that permission in the ElevenLabs settings"
+
+
+class PlanLimit(AccountError):
+    code = "plan_limit"
+    usual_next = "choose an ElevenLabs plan that includes this"
+
+
+class QuotaExceeded(AccountError):
+    code = "quota_exceeded"
+    usual_next = "wait for the reset that check_quota shows, or add credits"
+
+
+class VoiceSlotsFull(AccountError):
+    code = "voice_slots_full"
+    usual_next = "delete a voice that isn't needed, or choose a larger plan; check_quota shows the slots"
+
+
+class VoiceChangesUsedUp(AccountError):
+    code = "voice_changes_used_up"
+    usual_next = "wait for next month's voice changes; check_quota shows them"
+
+
+class VoiceNeedsVerification(AccountError):
+    code = "voice_needs_verification"
+    usual_next = "verify the voice in the ElevenLabs dashboard, then provision again"
+
+
+class UpstreamError(StorykeeperError):
+    """`after`: seconds to wait before another try, where told; `maybe_done`: a create may have happened all the same."""
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        exists: str = NOTHING_MADE,
+        next: str = "",
+        after: float | None = None,
+        maybe_done: bool = False,
+    ) -> None:
+        super().__init__(what, exists=exists, next=next)
+        self.after = after
+        self.maybe_done = maybe_done
+
+
+class RateLimited(UpstreamError):
+    code = "rate_limited"
+    retry_helps = True
+    usual_next = "wait and call again"
+
+
+class Unavailable(UpstreamError):
+    code = "unavailable"
+    retry_helps = True
+    usual_next = "wait and call again"
+
+
+class TimedOut(UpstreamError):
+    code = "timed_out"
+    retry_helps = True
+    usual_next = "call again; what was made is found again"
+
+
+class UnexpectedAnswer(UpstreamError):
+    code = "unexpected_answer"
+    usual_next = "check STORYKEEPER_ELEVENLABS_URL and the status of ElevenLabs"
+
+
+class InternalError(StorykeeperError):
+    code = "internal"
+
+
+def kinds(root: type[StorykeeperError] = StorykeeperError) -> Iterator[type[StorykeeperError]]:
+    """The whole tree, root first."""
+    yield root
+    for child in root.__subclasses__():
+        yield from kinds(child)
+
+
+def from_row(row: Mapping[str, str]) -> StorykeeperError:
+    """The error that `StorykeeperError.row` wrote down."""
+    kind = next((k for k in kinds() if "code" in vars(k) and k.code == row["code"]), InternalError)
+    return kind(row["what"], exists=row["exists"], next=row["next"])
+
+
+def from_text(text: str) -> StorykeeperError:
+    """The error that `str` made a sentence of; anything else is an internal one that says so."""
+    parts = text.split(" · ")
+    if len(parts) != 4:
+        return InternalError(text[:200] or "there was no answer", exists="see list_companions")
+    return from_row(dict(zip(("code", "what", "exists", "next"), parts, strict=True)))

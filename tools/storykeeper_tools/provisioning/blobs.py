@@ -1,0 +1,79 @@
+"""The bytes of recordings and memories, staged once at planning time: runs read blobs, never paths."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import NotFound
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """A folder of files named by the sha256 of their content, readable by their owner only."""
+
+    folder: Path
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            return (self.folder / sha256).open("rb")
+        except FileNotFoundError:
+            raise NotFound("the staged bytes of this plan are gone", next="call plan_companion again") from None
+
+    def read(self, sha256: str) -> bytes:
+        with self.open(sha256) as file:
+            return file.read()
+
+    @contextmanager
+    def staging(self) -> Iterator[Staging]:
+        """Stage blobs; those that are new are taken away again when the block fails."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staging = Staging(self.folder)
+        try:
+            yield staging
+        except BaseException:
+            staging.undo()
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    folder: Path
+    new: list[Path] = field(default_factory=list[Path])
+
+    def add(self, source: BinaryIO) -> str:
+        """Copy what `source` holds from here on; the name is the hash of exactly the bytes that were copied."""
+        digest = hashlib.sha256()
+        partial = self.folder / f".{secrets.token_hex(8)}"
+        try:
+            with open(partial, "xb", opener=_private) as copy:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    copy.write(chunk)
+            return self._keep(partial, digest.hexdigest())
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _keep(self, partial: Path, sha256: str) -> str:
+        final = self.folder / sha256
+        if not final.exists():
+            self.new.append(final)
+            partial.replace(final)
+        return sha256
+
+    def undo(self) -> None:
+        for blob in self.new:
+            with suppress(FileNotFoundError):
+                blob.unlink()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

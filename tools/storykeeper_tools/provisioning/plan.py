@@ -1,0 +1,145 @@
+"""What would be done for a companion, with cost, warnings and open questions. Pure: facts in, a plan out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from ..companion.consent import canonical
+from ..companion.recording import Recording
+from ..companion.spec import Spec
+
+Kind = Literal["voice", "document", "agent"]
+
+
+class StagedRecording(BaseModel):
+    sha256: str
+    name: str
+    mime: str
+    seconds: float
+
+
+class StagedMemory(BaseModel):
+    sha256: str
+    title: str
+    type: Literal["text", "file"]
+    mime: str
+
+
+class Step(BaseModel):
+    action: Literal["create", "keep"]
+    kind: Kind
+    name: str
+
+
+class Cost(BaseModel):
+    voice_slots: int
+    voice_changes: int
+    documents: int
+    agents: int
+
+
+class Question(BaseModel):
+    code: str
+    ask: str
+
+
+class Plan(BaseModel):
+    """Everything a run needs, by hash: a run reads no path and asks nobody."""
+
+    plan_id: str
+    workspace: str
+    companion: str
+    marker: str
+    spec: Spec
+    recordings: list[StagedRecording]
+    memories: list[StagedMemory]
+
+
+class Draft(BaseModel):
+    """A plan as it is shown."""
+
+    plan_id: str
+    companion: str
+    workspace: str
+    status: Annotated[str, Field(description="new, or the companion's state")]
+    steps: list[Step]
+    cost: Cost
+    warnings: list[str]
+    questions: list[Question]
+    next: str
+
+    def __str__(self) -> str:
+        todo = ", ".join(f"{s.action} {s.kind} '{s.name}'" for s in self.steps)
+        asks = "".join(f" Question {q.code}: {q.ask}" for q in self.questions)
+        doubts = f" Warnings: {'; '.join(self.warnings)}." if self.warnings else ""
+        spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
+        return f"{self.plan_id} for {self.companion}: {todo}. {spends}{doubts}{asks} Next: {self.next}"
+
+
+def name_key(name: str) -> str:
+    """Names that a person would call the same."""
+    folded = unicodedata.normalize("NFKD", name).casefold()
+    return " ".join("".join(c for c in folded if not unicodedata.combining(c)).split())
+
+
+def contents(hashes: Collection[str]) -> str:
+    """One hash for a set of contents, whatever their order."""
+    return hashlib.sha256("|".join(sorted(hashes)).encode()).hexdigest()
+
+
+def companion_id(name: str, recordings: Collection[str], taken: Collection[str] = ()) -> str:
+    """`dorothy-7f3a`: the same person from the same recordings is the same companion, on every machine."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name_key(name)).strip("-")[:40] or "companion"
+    digest = hashlib.sha256(f"{name_key(name)}|{contents(recordings)}".encode()).hexdigest()
+    candidates = (f"{slug}-{digest[:digits]}" for digits in range(4, len(digest)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def marker(workspace: str, what: str) -> str:
+    """What every remote resource of a companion carries, so that it can be found again."""
+    return "keep-" + hashlib.sha256(f"{workspace}|{what}".encode()).hexdigest()[:20]
+
+
+def plan_id(workspace: str, companion: str, spec: Spec, hashes: Sequence[str]) -> str:
+    """The same wish for the same content is the same plan; where the files lie doesn't matter."""
+    said = spec.model_dump(mode="json", exclude={"recordings", "memories", "consent", "companion"})
+    document = {"workspace": workspace, "companion": companion, "spec": said, "blobs": sorted(hashes)}
+    return "plan_" + hashlib.sha256(canonical(document)).hexdigest()[:20]
+
+
+def steps(plan: Plan, made: Collection[tuple[Kind, str]]) -> list[Step]:
+    """One step for each resource: kept where `made` has (kind, slot), created otherwise."""
+    wanted: list[tuple[Kind, str, str]] = [("voice", "", plan.spec.subject.name)]
+    wanted += [("document", memory.sha256, memory.title) for memory in plan.memories]
+    wanted += [("agent", "", agent_name(plan.spec.subject.name))]
+    return [Step(action="keep" if (k, slot) in made else "create", kind=k, name=n) for k, slot, n in wanted]
+
+
+def cost(todo: Sequence[Step]) -> Cost:
+    created = [step.kind for step in todo if step.action == "create"]
+    voices = created.count("voice")
+    return Cost(
+        voice_slots=voices, voice_changes=voices, documents=created.count("document"), agents=created.count("agent")
+    )
+
+
+def agent_name(name: str) -> str:
+    return f"{name} (memory companion)"
+
+
+def warnings(spec: Spec, recordings: Sequence[Recording], memories: Sequence[StagedMemory]) -> list[str]:
+    """What a keeper should know before going on."""
+    found = [f"{r.name}: {f.what}; {f.do}" for r in recordings for f in r.findings]
+    if not memories:
+        found.append("there are no memories, so the companion will know almost nothing")
+    if len(spec.recordings) > len(recordings):
+        found.append("the same recording was given more than once; it is sent once")
+    if spec.privacy.max_minutes > 30 or spec.privacy.retention_days > 30:
+        found.append("visits or transcripts are kept longer than the default 30 minutes and 30 days")
+    return found

@@ -1,0 +1,64 @@
+"""One ElevenLabs account and region, or the sandbox: what plans and runs ask it before they spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..companion.persona import choose_llm
+from ..elevenlabs.client import ElevenLabs
+from ..elevenlabs.models import Subscription
+from ..errors import AuthInvalid, MissingPermission, PlanLimit, StorykeeperError, VoiceChangesUsedUp, VoiceSlotsFull
+from ..settings import SANDBOX
+from .ledger import Ledger
+
+UNREAL = "this is the sandbox: nothing here is real, and nothing is spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    name: str
+    elevenlabs: ElevenLabs
+    ledger: Ledger
+
+    @property
+    def notes(self) -> list[str]:
+        """What every result of this workspace says."""
+        return [UNREAL] if self.name == SANDBOX else []
+
+    async def check(self) -> None:
+        """Refuse a key of another account: its voices aren't ours to find."""
+        try:
+            user = await self.elevenlabs.user()
+        except MissingPermission:
+            return  # a key may be good for everything but reading the user
+        # Not every version of the service tells the workspace, so either id proves that it is the same account.
+        if self.ledger.bind(self.name, user.workspace_id or user.user_id) not in {user.workspace_id, user.user_id}:
+            raise AuthInvalid(
+                f"this key belongs to another ElevenLabs account than the workspace '{self.name}'",
+                next="set STORYKEEPER_WORKSPACE to a name of its own for this account, or use the first key",
+            )
+
+    async def check_room_for(self, marker: str) -> None:
+        """Raise what would keep the voice with this marker from being cloned, unless it exists already."""
+        await self.check()
+        known = self.ledger.resource(marker, "voice", "")
+        obstacle = None if known else room(await self.elevenlabs.subscription())
+        if obstacle:
+            raise obstacle
+
+    async def llm(self) -> str:
+        """The language model for new agents, from those this account offers today."""
+        offered = await self.elevenlabs.llms()
+        return choose_llm([m.llm for m in offered if not m.is_checkpoint and not m.deprecation_info])
+
+
+def room(subscription: Subscription) -> StorykeeperError | None:
+    """Why one more voice doesn't fit, or None."""
+    s = subscription
+    if not s.can_use_instant_voice_cloning:
+        return PlanLimit(f"the plan '{s.tier}' does not include instant voice cloning")
+    if s.voice_slots_used >= s.voice_limit:
+        return VoiceSlotsFull(f"all {s.voice_limit} voice slots are in use")
+    if s.max_voice_add_edits is not None and s.voice_add_edit_counter >= s.max_voice_add_edits:
+        return VoiceChangesUsedUp(f"all {s.max_voice_add_edits} voice changes of this month are used")
+    return None

@@ -1,0 +1,83 @@
+"""Credentials to talk: minted on demand, short-lived, stored nowhere, and only for agents of this workspace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from .elevenlabs.client import ElevenLabs, plain_id
+from .errors import NotFound, UnexpectedAnswer, WrongKind
+from .provisioning.ledger import Ledger
+from .provisioning.workspace import Workspace
+
+LIFETIME = 15 * 60
+Of = Annotated[str, Field(description="Companion id or agent id of this workspace", max_length=64)]
+
+
+class SignedUrl(BaseModel):
+    agent_id: str
+    signed_url: str
+    expires_at: str
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.signed_url} (agent {self.agent_id}; a credential; start before {self.expires_at})"
+
+
+class ConversationToken(BaseModel):
+    agent_id: str
+    token: str
+    conversation_id: str | None
+    expires_at: str
+
+    def __str__(self) -> str:
+        return f"{self.token} (agent {self.agent_id}; a credential; start before {self.expires_at})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    elevenlabs: ElevenLabs
+    ledger: Ledger
+    workspace: Workspace
+    clock: Callable[[], float] = time.time
+
+    async def get_signed_url(self, of: Of) -> SignedUrl:
+        """A WebSocket URL that lets whoever holds it talk to a companion; it must be opened within 15 minutes."""
+        agent_id = self._agent(of)
+        expires_at = self._expiry()
+        url = await self.elevenlabs.signed_url(agent_id)
+        return SignedUrl(agent_id=agent_id, signed_url=url, expires_at=expires_at, warnings=self.workspace.notes)
+
+    async def get_conversation_token(self, of: Of) -> ConversationToken:
+        """A WebRTC token that lets whoever holds it talk to a companion; it must be used within 15 minutes."""
+        agent_id = self._agent(of)
+        expires_at = self._expiry()
+        answer = await self.elevenlabs.token(agent_id)
+        if not answer.token:
+            raise UnexpectedAnswer("ElevenLabs gave an empty token")
+        return ConversationToken(
+            agent_id=agent_id, token=answer.token, conversation_id=answer.conversation_id, expires_at=expires_at
+        )
+
+    def _agent(self, of: str) -> str:
+        """The agent of a companion, or an agent of ours; nobody gets to talk to anything else."""
+        companion = self.ledger.companion(plain_id(of))
+        if companion:
+            for resource in self.ledger.resources(companion.marker):
+                if resource.kind == "agent" and resource.state == "made":
+                    return resource.id
+            raise NotFound("that companion has no agent yet", next="call provision_companion with its plan")
+        known = self.ledger.by_remote_id(of)
+        if known is None:
+            raise NotFound("no companion or agent with that id was made by this workspace")
+        if known.kind != "agent":
+            raise WrongKind(f"that is the id of a {known.kind}, not of an agent or companion")
+        return of
+
+    def _expiry(self) -> str:
+        return datetime.fromtimestamp(int(self.clock()) + LIFETIME, UTC).isoformat()

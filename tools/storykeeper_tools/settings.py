@@ -1,0 +1,138 @@
+"""Typed settings, from a mapping: the two composition roots read the environment, this module never does."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from .errors import BadInput
+
+Region = Literal["default", "us", "eu", "in", "sg"]
+Consenting = Literal["attest", "elicit"]
+Offer = Literal["all", "companion"]
+
+KNOWN = (
+    "STORYKEEPER_REGION",
+    "STORYKEEPER_ELEVENLABS_URL",
+    "STORYKEEPER_WORKSPACE",
+    "STORYKEEPER_FILES",
+    "STORYKEEPER_HOME",
+    "STORYKEEPER_MODEL",
+    "STORYKEEPER_CONSENT",
+    "STORYKEEPER_TOOLS",
+    "STORYKEEPER_READ_ONLY",
+    "STORYKEEPER_SANDBOX",
+)
+SANDBOX = "sandbox"
+SANDBOX_KEY = "sandbox"
+
+Word = TypeVar("Word", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`url` is None for the region's own address; `files` are the folders that tools may read."""
+
+    home: Path
+    api_key: str | None = field(default=None, repr=False)
+    region: Region = "default"
+    url: str | None = None
+    workspace: str = "main"
+    files: tuple[Path, ...] = ()
+    consent: Consenting = "attest"
+    tools: Offer = "all"
+    read_only: bool = False
+    sandbox: bool = False
+    ca_file: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Everything this workspace keeps: nothing crosses workspaces."""
+        return self.home / self.workspace
+
+
+def read(environ: Mapping[str, str], home: Path) -> Settings:
+    """Settings from environment variables; `home` is where state lives unless STORYKEEPER_HOME says otherwise.
+
+    Raises BadInput for a value that cannot be meant; unknown STORYKEEPER_ names become warnings.
+    """
+    sandbox = switch(environ, "STORYKEEPER_SANDBOX")
+    url = environ.get("STORYKEEPER_ELEVENLABS_URL", "").strip() or None
+    if sandbox and url:
+        raise BadInput("the sandbox and STORYKEEPER_ELEVENLABS_URL exclude each other", next="unset one of them")
+    key, doubt = api_key(environ.get("ELEVENLABS_API_KEY", ""))
+    local = sandbox or (url is not None and loopback(url))
+    return Settings(
+        home=Path(environ.get("STORYKEEPER_HOME") or home),
+        api_key=SANDBOX_KEY if sandbox else key,
+        region=choice(environ, "STORYKEEPER_REGION", ("default", "us", "eu", "in", "sg")),
+        url=url,
+        workspace=SANDBOX if local else workspace(environ.get("STORYKEEPER_WORKSPACE") or "main"),
+        files=tuple(Path(p) for p in environ.get("STORYKEEPER_FILES", "").split(os.pathsep) if p),
+        consent=choice(environ, "STORYKEEPER_CONSENT", ("attest", "elicit")),
+        tools=choice(environ, "STORYKEEPER_TOOLS", ("all", "companion")),
+        read_only=switch(environ, "STORYKEEPER_READ_ONLY"),
+        sandbox=sandbox,
+        ca_file=environ.get("SSL_CERT_FILE") or None,
+        warnings=(*doubt, *unknown(environ)),
+    )
+
+
+def api_key(text: str) -> tuple[str | None, tuple[str, ...]]:
+    """The key without stray white space; None, and why, for what cannot be one (an unfilled `${KEY}`, say)."""
+    key = text.strip()
+    if not key:
+        return None, ()
+    if re.fullmatch(r"[!-~]+", key) and "${" not in key:
+        return key, ()
+    return None, ("ELEVENLABS_API_KEY holds characters that no key has; it is ignored",)
+
+
+def loopback(url: str) -> bool:
+    """Whether a URL is this machine's own: such an ElevenLabs is always a sandbox."""
+    return re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", url) is not None
+
+
+def workspace(name: str) -> str:
+    """A local name that is safe as a folder's; `sandbox` is kept for what is not real."""
+    if name == SANDBOX or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
+        raise BadInput(
+            "STORYKEEPER_WORKSPACE is not a usable name", next="use lower-case letters, digits, - and _; not 'sandbox'"
+        )
+    return name
+
+
+def choice(environ: Mapping[str, str], name: str, options: tuple[Word, ...]) -> Word:
+    """One of a few words; the first is the default."""
+    value = environ.get(name, "").strip().lower() or options[0]
+    for option in options:
+        if value == option:
+            return option
+    raise BadInput(f"{name} is not one of {', '.join(options)}", next=f"set it to one of them, or unset {name}")
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """On for 1, true, yes, on; off for 0, false, no, off and nothing."""
+    value = environ.get(name, "").strip().lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"", "0", "false", "no", "off"}:
+        return False
+    raise BadInput(f"{name} is neither on nor off", next="set it to 1 or 0")
+
+
+def unknown(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each STORYKEEPER_ name that nothing reads, with the nearest real one."""
+    strays = sorted(name for name in environ if name.startswith("STORYKEEPER_") and name not in KNOWN)
+    return tuple(f"{name} is not a setting{suggestion(name)}" for name in strays)
+
+
+def suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name, KNOWN, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
