@@ -1,0 +1,1 @@
+"""A local stand-in for the ElevenLabs HTTP API, for tests and for trying Storykeeper without an account."""

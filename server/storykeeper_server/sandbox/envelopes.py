@@ -1,0 +1,98 @@
+"""The service's error envelopes: one object for refusals, a list for schema errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+
+class Reply(JSONResponse):
+    """JSON that survives whatever a client sent and we echo: infinite numbers, uploads."""
+
+    def render(self, content: object) -> bytes:
+        return to_json(content, inf_nan_mode="null", fallback=lambda _: None)
+
+
+class Refusal(Exception):
+    """A request that the service refuses after its schema was found right."""
+
+    def __init__(
+        self, http: int, type: str, code: str, message: str, *, status: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.http = http
+        # `status` is what the service called `code` before; it still sends both, and they may differ.
+        self.detail = {"type": type, "code": code, "message": message, "status": status or code}
+        if param:
+            self.detail["param"] = param
+
+
+class Invalid(Exception):
+    """A request whose parameters or body break the schema."""
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        super().__init__(f"{len(errors)} schema errors")
+        self.errors = list(errors)
+
+
+def not_found(code: str, message: str, param: str | None = None) -> Refusal:
+    """A 404 for a resource that isn't there."""
+    return Refusal(404, "not_found", code, message, param=param)
+
+
+def invalid(code: str, message: str, param: str | None = None) -> Refusal:
+    """A 400 for a request that breaks a rule of the business."""
+    return Refusal(400, "validation_error", code, message, param=param)
+
+
+def schema_error(type: str, loc: Sequence[str | int], msg: str, **more: object) -> dict[str, Any]:
+    """One entry of a 422, in pydantic's words."""
+    return {"type": type, "loc": list(loc), "msg": msg, "input": None, **more}
+
+
+def _refused(request: Request, error: Refusal) -> Response:
+    return Reply({"detail": {**error.detail, "request_id": request.state.trace}}, status_code=error.http)
+
+
+def _invalid(request: Request, error: Invalid) -> Response:
+    return Reply({"detail": error.errors}, status_code=422)
+
+
+def _unrouted(request: Request, error: HTTPException) -> Response:
+    if not request.url.path.startswith(("/v1/", "/v2/")):
+        return Reply({"detail": error.detail}, status_code=error.status_code)
+    message = f"The sandbox does not emulate {request.method} {request.url.path}."
+    return _refused(request, Refusal(501, "not_implemented", "not_emulated", message))
+
+
+def _busy(request: Request, error: sqlite3.Error) -> Response:
+    return _refused(
+        request, Refusal(503, "service_unavailable", "service_unavailable", f"The sandbox's store: {error}")
+    )
+
+
+def _gone(request: Request, error: ClientDisconnect) -> Response:
+    return Response(status_code=499)
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    answer = _refused(request, Refusal(500, "internal_error", "internal_error", "The sandbox failed; this is a bug."))
+    # The only answer that is sent from outside the middleware that traces all others.
+    answer.headers["x-trace-id"] = request.state.trace
+    return answer
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Response]] = {
+    Refusal: _refused,
+    Invalid: _invalid,
+    HTTPException: _unrouted,
+    sqlite3.Error: _busy,
+    ClientDisconnect: _gone,
+    Exception: _broken,
+}
