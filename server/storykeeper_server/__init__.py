@@ -1,0 +1,1 @@
+"""How Storykeeper is reached: the MCP server, the sandbox, and the command line."""

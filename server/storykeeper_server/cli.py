@@ -1,0 +1,118 @@
+"""The command line: results on stdout, everything else on stderr, and exit codes that say who must act."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from storykeeper_tools.errors import StorykeeperError
+
+from . import commands
+
+DONE, UNEXPECTED, USAGE = 0, 1, 2
+INTERRUPTED = 130
+Command = Callable[[argparse.Namespace], Awaitable[int]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. 0 done, 2 usage, 3 needs an answer, 4 refused, 5 account, 6 upstream, 7 still going, 1 else."""
+    if sys.platform == "win32":
+        print("storykeeper: native Windows isn't supported yet; please run it in WSL", file=sys.stderr)
+        return UNEXPECTED
+    arguments = parser().parse_args(argv)
+    command: Command = arguments.run
+    try:
+        return asyncio.run(command(arguments))
+    except StorykeeperError as error:
+        return fail(error, as_json=getattr(arguments, "json", False))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def fail(error: StorykeeperError, *, as_json: bool) -> int:
+    """The one place where the command line renders an error."""
+    print(f"storykeeper: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": error.row()}, ensure_ascii=False, indent=2))
+    return error.exit_code
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"storykeeper: {message}\n\n{self.format_usage()}")
+
+
+def parser() -> argparse.ArgumentParser:
+    root = Parser(
+        prog="storykeeper",
+        description="Turn a sentence into a memory companion: a private voice agent in a loved one's cloned voice.",
+    )
+    root.add_argument("--version", action="version", version=f"storykeeper {version('storykeeper')}")
+    sub = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _provision(sub.add_parser("provision", help="make a companion, from a sentence or from files"))
+    _plan(sub.add_parser("plan", help="show what making a companion would do and cost; spends nothing"))
+    _list(sub.add_parser("list", help="list the companions of this workspace"))
+    _show(sub.add_parser("show", help="show one companion"))
+    _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP on this machine"))
+    _sandbox(sub.add_parser("sandbox", help="run a local ElevenLabs for tries and tests"))
+    return root
+
+
+def _common(command: argparse.ArgumentParser, run: Command) -> None:
+    command.set_defaults(run=run)
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _provision(command: argparse.ArgumentParser) -> None:
+    _common(command, commands.provision)
+    command.add_argument("sentence", nargs="?", help='such as "make a companion of my mother Dorothy from mum.m4a"')
+    files = command.add_argument_group("instead of a sentence")
+    files.add_argument("--name", help="whose companion it is")
+    files.add_argument("--audio", nargs="+", default=[], metavar="FILE", help="recordings of the voice")
+    files.add_argument("--memories", nargs="+", default=[], metavar="PATH", help="texts, or folders of them")
+    files.add_argument("--relation", default="", help="mother, friend, ...")
+    files.add_argument("--deceased", action="store_true", help="the person has died")
+    files.add_argument("--language", default="en", help="two letters, such as en, es, de, fr (default: en)")
+    files.add_argument("--wishes", default="", help="how it should speak")
+    files.add_argument("--companion", help="an existing companion's id, or `new` for another of the same name")
+    files.add_argument("--consent", choices=["self", "guardian", "executor_or_heir"], help="whose consent there is")
+    files.add_argument("--granted-by", metavar="NAME", help="who gave it")
+    command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
+    command.add_argument("--no-wait", action="store_true", help="return while the run goes on")
+    command.add_argument("--env", action="store_true", help="print the ids as environment variables")
+
+
+def _plan(command: argparse.ArgumentParser) -> None:
+    _common(command, commands.plan)
+    command.add_argument("files", nargs="+", metavar="companion.yaml")
+
+
+def _list(command: argparse.ArgumentParser) -> None:
+    _common(command, commands.list_companions)
+
+
+def _show(command: argparse.ArgumentParser) -> None:
+    _common(command, commands.show)
+    command.add_argument("companion", help="id, or name")
+    command.add_argument("--about", default="", metavar="TOPIC", help="also show the memories on a topic")
+
+
+def _mcp(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=commands.mcp)
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
+    command.add_argument("--http", metavar="HOST:PORT", help="streamable HTTP on a loopback address, at /mcp")
+    command.add_argument("--read-only", action="store_true", help="offer only the tools that change nothing")
+
+
+def _sandbox(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=commands.sandbox)
+    command.add_argument("--port", type=int, default=8765)
+    command.add_argument("--state", metavar="FILE", help="keep the state in a file (default: in memory)")
+    command.add_argument("--key", nargs="+", default=["sandbox"], help="accepted keys, each a workspace of its own")
+    command.add_argument("--plan", default="creator", choices=["free", "starter", "creator", "pro"])

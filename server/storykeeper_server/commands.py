@@ -1,0 +1,262 @@
+"""What each command does. Every command opens Storykeeper, calls tools, and prints one result."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any, cast
+
+from storykeeper_tools.companion.spec import ConsentBlock, Spec, load, parse
+from storykeeper_tools.companions import CompanionView
+from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, from_row
+from storykeeper_tools.files import Files, allow
+from storykeeper_tools.provisioning.plan import Draft
+from storykeeper_tools.settings import Settings
+
+from .terminal import Terminal
+from .wiring import Storykeeper, embedded, settings, wire
+
+STILL_GOING = 7
+LONGEST_WAIT = 600.0
+TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
+Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
+
+
+async def provision(arguments: argparse.Namespace) -> int:
+    """From a sentence through the orchestrator, or from files."""
+    if bool(arguments.sentence) == bool(arguments.name):
+        raise BadInput("give either a sentence or --name with --audio", next="see storykeeper provision --help")
+    if arguments.sentence:
+        return await _from_sentence(arguments)
+    spec = parse(_spec_of(arguments), "the command line")
+    async with opened(arguments, [*spec.recordings, *spec.memories]) as keeper:
+        terminal = Terminal(yes=arguments.yes)
+        view = await _provision(keeper, spec, terminal, wait=not arguments.no_wait)
+        return await _conclude(keeper, view, arguments)
+
+
+async def plan(arguments: argparse.Namespace) -> int:
+    specs = [load(Path(file)) for file in arguments.files]
+    named = [p for spec in specs for p in (*spec.recordings, *spec.memories)]
+    async with opened(arguments, named) as keeper:
+        drafts = [(spec, await keeper.companions.plan_companion(spec)) for spec in specs]
+        if arguments.json:
+            found = [_planned(spec, draft) for spec, draft in drafts]
+            print_json(found[0] if len(found) == 1 else found)
+        else:
+            print("\n".join(str(draft) for _, draft in drafts))
+    return 0
+
+
+async def list_companions(arguments: argparse.Namespace) -> int:
+    async with opened(arguments) as keeper:
+        show_result(await keeper.companions.list_companions(), arguments)
+    return 0
+
+
+async def show(arguments: argparse.Namespace) -> int:
+    async with opened(arguments) as keeper:
+        show_result(await keeper.companions.get_companion(arguments.companion, arguments.about), arguments)
+    return 0
+
+
+async def mcp(arguments: argparse.Namespace) -> int:
+    """Serve until the client goes. Nothing but protocol may reach stdout, so prints are led to stderr."""
+    from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
+
+    more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
+    keeper = wire(warned(arguments, **more))
+    quiet()
+
+    @contextlib.asynccontextmanager
+    async def running(_: object) -> AsyncIterator[None]:
+        with contextlib.redirect_stdout(sys.stderr):
+            async with keeper.running():
+                yield
+
+    server = build(keeper.tools, running, version("storykeeper"))
+    if arguments.http:
+        host, port = _loopback(arguments.http)
+        await server.run_streamable_http_async(host=host, port=port)
+    else:
+        await server.run_stdio_async()
+    return 0
+
+
+async def sandbox(arguments: argparse.Namespace) -> int:
+    from .sandbox.app import build
+    from .sandbox.serving import serve
+    from .sandbox.state import State
+
+    app = build(State(Path(arguments.state) if arguments.state else None), keys=arguments.key, plan=arguments.plan)
+    print(f"A local ElevenLabs on http://127.0.0.1:{arguments.port}; nothing in it is real.", file=sys.stderr)
+    try:
+        await serve(app, arguments.port)
+    except OSError as error:
+        raise BadInput(f"port {arguments.port} can't be used", next="choose another one with --port") from error
+    return 0
+
+
+# Opening
+
+
+def warned(arguments: argparse.Namespace, **more: str) -> Settings:
+    """The settings, with their warnings told."""
+    chosen = settings(**({"STORYKEEPER_SANDBOX": "1"} if arguments.sandbox else {}), **more)
+    for warning in chosen.warnings:
+        print(f"storykeeper: {warning}", file=sys.stderr)
+    return chosen
+
+
+@contextlib.asynccontextmanager
+async def opened(arguments: argparse.Namespace, named: list[str] | None = None) -> AsyncIterator[Storykeeper]:
+    """Storykeeper, running, allowed to read the working directory and what is named."""
+    quiet()
+    keeper = wire(warned(arguments), files=readable(named or []))
+    async with keeper.running():
+        yield keeper
+
+
+def readable(named: list[str]) -> Files:
+    """The working directory, unless that is all of the disk or home, and what was named if it exists."""
+    here, home = Path.cwd(), Path.home()
+    folders = [Path(path) for path in named if Path(path).exists()]
+    if here not in {home, Path(here.anchor)}:
+        folders.append(here)
+    return allow(folders, base=here, home=home)
+
+
+def quiet() -> None:
+    """httpx logs every URL, and a signed one is a credential."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+# Provisioning
+
+
+async def _from_sentence(arguments: argparse.Namespace) -> int:
+    """Hand the sentence to the orchestrator, which calls our MCP server; then fetch the link ourselves."""
+    chosen = warned(arguments)
+    terminal = Terminal(yes=arguments.yes)
+    async with contextlib.AsyncExitStack() as stack:
+        environ: dict[str, str] = {}
+        if chosen.sandbox:  # one sandbox for both processes
+            url = await stack.enter_async_context(embedded(chosen))
+            environ = {"STORYKEEPER_SANDBOX": "", "STORYKEEPER_ELEVENLABS_URL": url, "ELEVENLABS_API_KEY": "sandbox"}
+        report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
+        if report.get("error"):
+            raise from_row(report["error"])
+        keeper = wire(settings(**environ), files=Files())
+        await stack.enter_async_context(keeper.running())
+        return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
+
+
+def orchestrator() -> Oneshot:
+    """Found by its entry point: the server doesn't know the orchestrator."""
+    found = entry_points(group="storykeeper.orchestrator", name="oneshot")
+    return cast("Oneshot", next(iter(found)).load())
+
+
+async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, wait: bool) -> CompanionView:
+    """plan, consent, confirm, run: each only when the one before allows it."""
+    draft = await keeper.companions.plan_companion(spec)
+    terminal.say(str(draft))
+    if draft.questions:
+        block = spec.consent or await terminal.ask_consent(spec.subject.name, spec.subject.status)
+        if block is None:
+            raise NeedsConsent(f"nobody has allowed yet that the voice of {spec.subject.name} is cloned")
+        await keeper.companions.record_consent(
+            block.kind, block.granted_by, draft.companion, relation=block.relation, statement=block.statement
+        )
+    if draft.cost.voice_slots and not await terminal.confirm(f"Spend {_cost(draft)}?"):
+        raise NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
+    return await keeper.companions.provision_companion(
+        draft.plan_id, LONGEST_WAIT if wait else 0, caller=terminal.caller
+    )
+
+
+async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace) -> int:
+    """Print the companion; the link is minted now and kept nowhere."""
+    link = await keeper.sessions.get_signed_url(view.companion) if view.status == "done" else None
+    if arguments.env:
+        ids = {"VOICE": view.voice_id, "KB": ",".join(d.id for d in view.documents), "AGENT": view.agent_id}
+        print("\n".join(f"ELEVENLABS_{name}_ID={value or ''}" for name, value in ids.items()))
+    elif arguments.json:
+        print_json(_finished(view, link.signed_url if link else None, link.expires_at if link else None))
+    else:
+        print(view)
+        print(f"Talk within 15 minutes (a credential, don't share it): {link.signed_url}" if link else "")
+    return 0 if view.status == "done" else STILL_GOING
+
+
+def _finished(view: CompanionView, signed_url: str | None, expires_at: str | None) -> dict[str, Any]:
+    return {
+        "companion": view.companion,
+        "status": view.status,
+        "voice_id": view.voice_id,
+        "documents": [document.model_dump() for document in view.documents],
+        "agent_id": view.agent_id,
+        "signed_url": signed_url,
+        "expires_at": expires_at,
+        "talk": TALK_SOON,
+        "warnings": view.warnings,
+        "next": view.next,
+    }
+
+
+def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:
+    shown = draft.model_dump(mode="json")
+    return {"spec": spec.model_dump(mode="json"), **shown}
+
+
+def _spec_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    consent = None
+    if arguments.consent:
+        by = arguments.granted_by or (arguments.name if arguments.consent == "self" else "")
+        consent = ConsentBlock(kind=arguments.consent, granted_by=by).model_dump() if by else None
+        if consent is None:
+            raise BadInput("--consent needs --granted-by: the name of who consented")
+    status = "deceased" if arguments.deceased else "living"
+    return {
+        "companion": arguments.companion,
+        "subject": {"name": arguments.name, "relation": arguments.relation, "status": status},
+        "language": arguments.language,
+        "recordings": arguments.audio,
+        "memories": arguments.memories,
+        "wishes": arguments.wishes,
+        "consent": consent,
+    }
+
+
+def _cost(draft: Draft) -> str:
+    return f"{draft.cost.voice_slots} voice slot and {draft.cost.voice_changes} of this month's voice changes"
+
+
+def _loopback(address: str) -> tuple[str, int]:
+    """Only this machine: there is no authentication yet that could let others in."""
+    host, _, port = address.rpartition(":")
+    if host not in {"127.0.0.1", "localhost", "::1", "[::1]"} or not port.isdigit():
+        raise BadInput(
+            "--http takes a loopback address such as 127.0.0.1:8000", next="put a proxy that checks callers before it"
+        )
+    return host.strip("[]"), int(port)
+
+
+# Printing
+
+
+def show_result(result: Any, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print(result)
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))

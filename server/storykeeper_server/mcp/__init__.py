@@ -1,0 +1,1 @@
+"""The MCP server: a loop over the catalogue."""

@@ -1,0 +1,53 @@
+"""How a tool reaches whoever called it: progress and questions, in both eras of the protocol."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver import AcceptedElicitation, Context
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from storykeeper_tools.caller import Answer
+
+
+class Unanswered(BaseException):
+    """Not an error: the call ends here, and the client starts it again with the answer."""
+
+    def __init__(self, name: str, request: ElicitRequest) -> None:
+        super().__init__(name)
+        self.result = InputRequiredResult(input_requests={name: request})
+
+
+@dataclass(frozen=True, slots=True)
+class McpCaller:
+    ctx: Context[Any, Any]
+
+    async def report(self, done: float, total: float, message: str) -> None:
+        await self.ctx.report_progress(done, total, message)
+
+    async def ask(self, question: str, form: type[Answer]) -> Answer | None:
+        able = self.ctx.client_capabilities
+        if not able or not able.elicitation:
+            return None
+        if self.ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return self._answered(question, form)
+        result = await self.ctx.elicit(question, form)
+        return result.data if isinstance(result, AcceptedElicitation) else None
+
+    def _answered(self, question: str, form: type[Answer]) -> Answer | None:
+        """The answer that came with this call, under the digest of its very question, so that none is replayed."""
+        name = f"{form.__name__}-{hashlib.sha256(question.encode()).hexdigest()[:12]}"
+        answer = (self.ctx.input_responses or {}).get(name)
+        if not isinstance(answer, ElicitResult):
+            params = ElicitRequestFormParams(message=question, requested_schema=form.model_json_schema())
+            raise Unanswered(name, ElicitRequest(params=params))
+        if answer.action != "accept":
+            return None
+        try:
+            return form.model_validate(answer.content)
+        except ValidationError:
+            return None

@@ -1,0 +1,76 @@
+"""A person at a terminal: told on stderr, asked on stdin when there is somebody to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from storykeeper_tools.caller import NOBODY, Answer
+from storykeeper_tools.companion.spec import ConsentBlock, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Progress as lines on stderr; questions of tools stay unanswered, since the commands ask theirs themselves."""
+
+    console: Any
+
+    async def report(self, done: float, total: float, message: str) -> None:
+        self.console.print(f"[dim]{done:>3.0f}/{total:.0f}[/dim] {message}", highlight=False)
+
+    async def ask(self, question: str, form: type[Answer]) -> Answer | None:
+        return await NOBODY.ask(question, form)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """`yes` confirms spending beforehand; it never stands for a consent."""
+
+    yes: bool = False
+    console: Any = field(default_factory=lambda: _console())
+
+    @property
+    def caller(self) -> Progress:
+        return Progress(self.console)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+    async def confirm(self, question: str) -> bool:
+        if self.yes:
+            return True
+        answer = await self.ask(f"{question} [y/N]")
+        return answer is not None and answer.strip().lower() in {"y", "yes"}
+
+    async def ask(self, question: str) -> str | None:
+        """A line from the person; None where there is none to ask."""
+        if not sys.stdin or not sys.stdin.isatty():
+            return None
+        self.say(question)
+        try:
+            return await asyncio.to_thread(sys.stdin.readline)
+        except (EOFError, OSError):
+            return None
+
+    async def ask_consent(self, name: str, status: Status) -> ConsentBlock | None:
+        """Who allows this voice to be cloned, in their own words."""
+        if status == "living":
+            answer = await self.ask(f"Has {name} agreed to this voice being cloned for a private companion? [y/N]")
+        else:
+            answer = await self.ask(f"Are you {name}'s executor or heir, and do you agree to the cloning? [y/N]")
+        if answer is None or answer.strip().lower() not in {"y", "yes"}:
+            return None
+        if status == "living":
+            return ConsentBlock(kind="self", granted_by=name, statement=f"Said at the terminal: {answer.strip()}")
+        who = (await self.ask("Your name:") or "").strip() or "the keeper"
+        return ConsentBlock(
+            kind="executor_or_heir", granted_by=who, statement=f"Said at the terminal: {answer.strip()}"
+        )
+
+
+def _console() -> Any:
+    from rich.console import Console  # 20 ms that a server needn't wait for
+
+    return Console(stderr=True, soft_wrap=True)

@@ -1,0 +1,121 @@
+"""The composition root: the one place of the server that reads the environment and puts the parts together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import platformdirs
+
+from storykeeper_tools.account import Account
+from storykeeper_tools.agents import Agents
+from storykeeper_tools.catalogue import Tool, catalogue
+from storykeeper_tools.companions import Companions
+from storykeeper_tools.elevenlabs.client import ElevenLabs, connect
+from storykeeper_tools.elevenlabs.hosts import address
+from storykeeper_tools.files import Files, allow
+from storykeeper_tools.knowledge_base import KnowledgeBase
+from storykeeper_tools.provisioning.blobs import Blobs
+from storykeeper_tools.provisioning.consents import Consents
+from storykeeper_tools.provisioning.engine import Engine
+from storykeeper_tools.provisioning.ensure import SANDBOX_PATIENCE, Ensure, Patience
+from storykeeper_tools.provisioning.ledger import Ledger
+from storykeeper_tools.provisioning.saga import Provisioning
+from storykeeper_tools.provisioning.staging import Stager
+from storykeeper_tools.provisioning.workspace import Workspace
+from storykeeper_tools.sessions import Sessions
+from storykeeper_tools.settings import SANDBOX, Settings, read
+from storykeeper_tools.voices import Voices
+
+COMPANION_TOOLS = frozenset(
+    {
+        "check_quota",
+        "inspect_recording",
+        "record_consent",
+        "plan_companion",
+        "provision_companion",
+        "get_companion",
+        "list_companions",
+        "get_signed_url",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Storykeeper:
+    """Everything, put together and not yet running."""
+
+    settings: Settings
+    tools: tuple[Tool, ...]
+    companions: Companions
+    sessions: Sessions
+    elevenlabs: ElevenLabs
+    engine: Engine
+    ledger: Ledger
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """With an embedded sandbox if asked for. Runs end before the client they use is closed."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self.ledger.close)
+            stack.push_async_callback(self.elevenlabs.http.aclose)
+            if self.settings.sandbox:
+                self.elevenlabs.http.base_url = await stack.enter_async_context(embedded(self.settings))
+            stack.push_async_callback(self.engine.stop)
+            yield
+
+
+def settings(environ: Mapping[str, str] | None = None, **more: str) -> Settings:
+    """Settings from the environment, with some variables set otherwise."""
+    home = platformdirs.user_data_path("storykeeper")
+    return read({**(os.environ if environ is None else environ), **more}, home)
+
+
+def wire(
+    settings: Settings, *, files: Files | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> Storykeeper:
+    """Put the parts together. `files` defaults to what the settings allow; touches neither disk nor network."""
+    url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
+    elevenlabs = connect(url, settings.api_key, transport=transport, ca_file=settings.ca_file)
+    ledger = Ledger(settings.folder / "storykeeper.sqlite")
+    blobs = Blobs(settings.folder / "blobs")
+    readable = allow(settings.files, home=Path.home()) if files is None else files
+    stager = Stager(readable, blobs)
+    consents = Consents(ledger, settings.folder / "consent.key", settings.consent)
+    workspace = Workspace(settings.workspace, elevenlabs, ledger)
+    patience = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
+    ensure = Ensure(elevenlabs, ledger, blobs, patience)
+    engine = Engine(Provisioning(elevenlabs, ensure, consents, workspace))
+    companions = Companions(elevenlabs, engine, ledger, stager, consents, workspace)
+    sessions = Sessions(elevenlabs, ledger, workspace)
+    tools = catalogue(
+        Account(elevenlabs, workspace),
+        Voices(elevenlabs, ensure, consents, stager, workspace),
+        KnowledgeBase(elevenlabs, ensure, stager, workspace),
+        Agents(elevenlabs, ensure, ledger, workspace),
+        sessions,
+        companions,
+    )
+    return Storykeeper(settings, offered(settings, tools), companions, sessions, elevenlabs, engine, ledger)
+
+
+def offered(settings: Settings, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """The tools that the settings leave: all, those of a companion, those that only read."""
+    chosen = [t for t in tools if settings.tools == "all" or t.name in COMPANION_TOOLS]
+    return tuple(t for t in chosen if not settings.read_only or t.effect in {"reads", "reads here"})
+
+
+@asynccontextmanager
+async def embedded(settings: Settings) -> AsyncIterator[str]:
+    """The workspace's own sandbox on a loopback port; its state outlives the process. Yields the base URL."""
+    from .sandbox.app import build  # Starlette and its parts: not needed for the real service
+    from .sandbox.serving import serving
+    from .sandbox.state import State
+
+    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with serving(build(State(settings.folder / "elevenlabs.sqlite"))) as url:
+        yield url
