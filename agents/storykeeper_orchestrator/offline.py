@@ -1,0 +1,262 @@
+"""A model without a model: rules that read one English sentence, so that everything runs with no key at all.
+
+They are honest about being rules: what they don't understand they say they don't, with an example of what they do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from google.adk.models import BaseLlm, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
+from google.genai import types
+
+from . import consent
+
+NAME = "offline-rules"
+RELATIONS = [
+    "mother",
+    "mum",
+    "mom",
+    "father",
+    "dad",
+    "grandmother",
+    "grandma",
+    "granny",
+    "nana",
+    "grandfather",
+    "grandpa",
+    "grandad",
+    "husband",
+    "wife",
+    "partner",
+    "sister",
+    "brother",
+    "aunt",
+    "uncle",
+    "friend",
+    "son",
+    "daughter",
+    "cousin",
+    "teacher",
+]
+LANGUAGES = {
+    "english": "en",
+    "spanish": "es",
+    "german": "de",
+    "french": "fr",
+    "italian": "it",
+    "portuguese": "pt",
+    "chinese": "zh",
+    "mandarin": "zh",
+    "irish": "ga",
+    "polish": "pl",
+    "dutch": "nl",
+}
+SOUNDS = (".wav", ".mp3", ".m4a", ".mp4", ".flac", ".ogg", ".opus", ".aac", ".aiff", ".webm")
+TEXTS = (".md", ".txt", ".markdown", ".pdf", ".docx", ".epub")
+HELP = (
+    "I'm a small set of rules, not a language model, and I didn't understand that. I understand sentences such as: "
+    '"Make a companion of my mother Dorothy from mum.m4a and notes/. She spoke English and gave me her consent.", '
+    '"quota", "list", "show dorothy-7f3a", "link dorothy-7f3a".'
+)
+
+_PERSON = re.compile(
+    r"companion\s+(?:of|for)\s+(?:(?:my|our|the|his|her|their)\s+)?(?:(?:late|dear|beloved|old)\s+)*"
+    r"(?:(?P<relation>" + "|".join(RELATIONS) + r")\b[\s,]*)?(?P<name>(?:[A-Z][\w'’.-]*)(?:\s+[A-Z][\w'’-]*)*)?"
+)
+_DEAD = re.compile(r"\b(late|died|dead|deceased|passed away|passed on)\b", re.I)
+_MAKE = re.compile(r"\b(make|create|build|provision|prepare)\b.*\bcompanion\b", re.I | re.S)
+_ABOUT_CONSENT = re.compile(
+    r"\b(consent\w*|agree[sd]?|permission|allow(s|ed)?|executor|executrix|heir|guardian)\b", re.I
+)
+_WISHES = re.compile(r"\b(?:should|shall|must|to)\s+(?:sound|be|speak|talk)\s+(?P<wishes>[^.]+)", re.I)
+_ID = re.compile(r"\b[a-z0-9-]+-[0-9a-f]{4,}\b")
+
+
+class OfflineRules(BaseLlm):
+    """Deterministic; knows a few sentences of English."""
+
+    model: str = NAME
+
+    @classmethod
+    def supported_models(cls) -> list[str]:
+        return [r"offline-.*"]
+
+    @property
+    def capabilities(self) -> LlmCapabilities:
+        return LlmCapabilities(output_schema_and_tools=True)
+
+    async def generate_content_async(
+        self, llm_request: LlmRequest, stream: bool = False
+    ) -> AsyncGenerator[LlmResponse, None]:
+        yield LlmResponse(content=types.Content(role="model", parts=[decide(llm_request.contents)]))
+
+
+LLMRegistry.register(OfflineRules)
+
+
+def decide(contents: list[types.Content]) -> types.Part:
+    """Explain the last tool result, or understand what was said since."""
+    for part in contents[-1].parts or []:
+        if part.function_response:
+            return types.Part(text=explain(part.function_response.name or "", part.function_response.response or {}))
+    return understand(spoken(contents))
+
+
+def spoken(contents: list[types.Content]) -> str:
+    """What the person has said in this conversation, so that an answer adds to the question before it."""
+    said: list[str] = []
+    for content in contents:
+        parts = content.parts or []
+        if any(part.function_call or part.function_response for part in parts):
+            said.clear()
+        elif content.role == "user":
+            said.append(" ".join(part.text or "" for part in parts))
+    return finished(said)
+
+
+def finished(said: list[str]) -> str:
+    """A new wish stands alone; anything else is read together with the wish it answers."""
+    if not said or _MAKE.search(said[-1]) or not any(_MAKE.search(s) for s in said):
+        return said[-1] if said else ""
+    return ". ".join(said)
+
+
+def understand(text: str) -> types.Part:
+    if _MAKE.search(text):
+        return _make(text)
+    known = _ID.search(text)
+    words = text.lower()
+    if known and re.search(r"\b(link|url|talk)\b", words):
+        return _call("get_signed_url", {"of": known[0]})
+    if known:
+        return _call("get_companion", {"companion": known[0]})
+    if re.search(r"\b(quota|credits?|slots?)\b", words):
+        return _call("check_quota", {})
+    if re.search(r"\b(list|which companions|what companions)\b", words):
+        return _call("list_companions", {})
+    return types.Part(text=HELP)
+
+
+def _make(text: str) -> types.Part:
+    wish = read(text)
+    missing = [question for key, question in QUESTIONS.items() if not wish.get(key)]
+    if missing:
+        return types.Part(text=" ".join(missing))
+    return _call("make_companion", wish)
+
+
+QUESTIONS = {
+    "name": "Whose companion shall it be? Please say the person's name.",
+    "recordings": "Which recording of the voice shall I use? Please give a file or folder.",
+}
+
+
+def read(text: str) -> dict[str, Any]:
+    """The arguments of `make_companion` that a sentence holds; what it doesn't say isn't there."""
+    person = _PERSON.search(text)
+    name = _name(person["name"] if person else "") or _answered_name(text)
+    deceased = bool(_DEAD.search(text))
+    wish: dict[str, Any] = {
+        "name": name,
+        "relation": (person["relation"] if person else "") or "",
+        "deceased": deceased,
+        "language": language(text),
+        "wishes": wishes(text),
+        **paths(text),
+        **agreement(text, name, deceased=deceased),
+    }
+    return {key: value for key, value in wish.items() if value}
+
+
+def _name(text: str | None) -> str:
+    return (text or "").rstrip(".,").removesuffix("'s")
+
+
+def _answered_name(text: str) -> str:
+    """A name given in answer to our question: a last line of nothing but capitalised words."""
+    last = re.split(r"[.!?]\s+", text.strip())[-1].strip(" .")
+    return last if re.fullmatch(r"[A-Z][\w'’-]*(\s+[A-Z][\w'’-]*)*", last) else ""
+
+
+def paths(text: str) -> dict[str, list[str]]:
+    """Recordings and memories; a folder may hold both."""
+    found: dict[str, list[str]] = {"recordings": [], "memories": []}
+    for token in re.findall(r'"([^"]+)"|(\S+)', text):
+        path = (token[0] or token[1]).rstrip(".,;:!?)").lstrip("(")
+        ending = path.lower()
+        if ending.endswith(SOUNDS):
+            found["recordings"].append(path)
+        elif ending.endswith(TEXTS):
+            found["memories"].append(path)
+        elif "/" in path and not path.startswith(("http:", "https:")):
+            found["recordings"].append(path)
+            found["memories"].append(path)
+    return _sorted_out(found)
+
+
+def _sorted_out(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Where a recording was named as a file, folders are memories."""
+    files = [p for p in found["recordings"] if p.lower().endswith(SOUNDS)]
+    return {"recordings": files or found["recordings"], "memories": found["memories"]}
+
+
+def language(text: str) -> str:
+    for word in re.findall(r"[A-Za-z]+", text):
+        if word.lower() in LANGUAGES and word[0].isupper():
+            return LANGUAGES[word.lower()]
+    return "en"
+
+
+def wishes(text: str) -> str:
+    found = _WISHES.search(text)
+    return found["wishes"].strip() if found else ""
+
+
+def agreement(text: str, name: str, *, deceased: bool) -> dict[str, str]:
+    """The sentence about consent, word for word, with who gave it; nothing where it is denied or unclear."""
+    for sentence in re.split(r"(?<=[.!?])\s+", text):
+        if not _ABOUT_CONSENT.search(sentence) or consent.NO.search(sentence):
+            continue
+        kind, by = _kind(sentence, name, deceased=deceased)
+        if kind:
+            return {"consent_statement": sentence.strip(), "consent_kind": kind, "consent_by": by}
+    return {}
+
+
+def _kind(sentence: str, name: str, *, deceased: bool) -> tuple[str, str]:
+    if consent.HEIR.search(sentence):
+        return "executor_or_heir", "the keeper"
+    if consent.GUARDIAN.search(sentence):
+        return "guardian", "the keeper"
+    theirs = re.search(r"\b(he|she|they|her|his|their)\b", sentence, re.I) or (name and name in sentence)
+    return ("self", name) if theirs and not deceased else ("", "")
+
+
+def explain(tool: str, response: Mapping[str, Any]) -> str:
+    """A tool's result in a sentence or two."""
+    error = response.get("error")
+    if isinstance(error, Mapping):
+        return f"That didn't work ({error.get('code')}): {error.get('what')}. {error.get('exists')}. Next: {error.get('next')}."
+    view = response.get("companion")
+    if tool == "make_companion" and isinstance(view, Mapping):
+        return made(view)
+    content = response.get("content") or []
+    text = " ".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    return text or str(error or "There was no answer.")
+
+
+def made(view: Mapping[str, Any]) -> str:
+    documents = len(view.get("documents") or [])
+    notes = "".join(f" Note: {warning}." for warning in view.get("warnings") or [])
+    return (
+        f"{view.get('name')}'s companion {view.get('companion')} is {view.get('status')}: voice {view.get('voice_id')}, "
+        f'{documents} documents, private agent {view.get("agent_id")}. Say "link {view.get("companion")}" for a link to '
+        f"talk to it.{notes}"
+    )
+
+
+def _call(name: str, arguments: dict[str, Any]) -> types.Part:
+    return types.Part(function_call=types.FunctionCall(name=name, args=arguments))

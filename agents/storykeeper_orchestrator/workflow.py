@@ -1,0 +1,186 @@
+"""plan, consent, confirm, provision, report: an order that neither a model's mistake nor a memory's text can change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from google.adk.agents.context import Context
+from google.adk.events.event import Event
+from google.adk.events.request_input import RequestInput
+from google.adk.tools.base_toolset import BaseToolset
+from google.adk.workflow import START, Workflow, node
+from google.genai import types
+from pydantic import BaseModel, Field
+
+from storykeeper_tools.errors import NeedsConfirm, NeedsConsent, StorykeeperError, from_text
+
+from . import consent
+
+LONGEST = 1800.0
+POLL = 2.0
+
+
+class Request(BaseModel):
+    """Whose companion to make, from what, and what was said about consent."""
+
+    name: Annotated[str, Field(description="The person's name")]
+    recordings: Annotated[list[str], Field(min_length=1, description="Audio files, or folders of them")]
+    memories: Annotated[list[str], Field(description="Texts, or folders of them")] = []
+    relation: Annotated[str, Field(description="To the keeper: mother, friend, ...")] = ""
+    deceased: bool = False
+    language: Annotated[str, Field(description="ISO 639-1")] = "en"
+    wishes: Annotated[str, Field(description="How it should speak")] = ""
+    companion: Annotated[str, Field(description="`new`, or an id, when there are several of that name")] = ""
+    consent_statement: Annotated[str, Field(description="What was said about consent, word for word")] = ""
+    consent_kind: Literal["", "self", "guardian", "executor_or_heir"] = ""
+    consent_by: Annotated[str, Field(description="Who gave it")] = ""
+
+    def spec(self) -> dict[str, Any]:
+        status = "deceased" if self.deceased else "living"
+        return {
+            "companion": self.companion or None,
+            "subject": {"name": self.name, "relation": self.relation, "status": status},
+            "language": self.language,
+            "recordings": self.recordings,
+            "memories": self.memories,
+            "wishes": self.wishes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The tool server, as the nodes of a workflow call it."""
+
+    tools: BaseToolset
+
+    async def call(self, ctx: Context, name: str, **arguments: Any) -> dict[str, Any]:
+        """A tool's structured result. Raises what the tool refused with."""
+        found = {tool.name: tool for tool in await self.tools.get_tools(ctx)}
+        if name not in found:
+            raise StorykeeperError("the tool server did not start", next="run `storykeeper mcp` to see why")
+        answer: dict[str, Any] = await ctx.run_node(found[name], node_input=arguments)
+        if answer.get("isError") or "structuredContent" not in answer:
+            raise from_text(_text(answer))
+        return dict(answer["structuredContent"])
+
+
+def make_companion(tools: BaseToolset) -> Workflow:
+    """The procedure, as a tool of the agent."""
+    server = Server(tools)
+
+    @node(rerun_on_resume=True)
+    async def plan(ctx: Context, node_input: Request) -> AsyncIterator[Event]:
+        try:
+            draft = await server.call(ctx, "plan_companion", spec=node_input.spec())
+        except StorykeeperError as error:
+            yield Event(output=refused(error), route="stop")
+            return
+        ctx.state["request"] = node_input.model_dump()
+        ctx.state["draft"] = draft
+        yield Event(output=draft, route="ask" if draft["questions"] else "go")
+
+    @node(rerun_on_resume=True)
+    async def agree(ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
+        asked = Request.model_validate(request)
+        given = consent.stated(asked.consent_statement, asked.consent_kind, asked.consent_by)
+        if given is None:
+            answer = ctx.resume_inputs.get("consent")
+            if answer is None:
+                question = consent.question(asked.name, deceased=asked.deceased)
+                async for event in ask("consent", question, str):
+                    yield event
+                return
+            given = consent.answered(
+                said(answer),
+                asked.name,
+                question=consent.question(asked.name, deceased=asked.deceased),
+                deceased=asked.deceased,
+            )
+        if given is None:
+            yield Event(output=refused(NeedsConsent(f"cloning the voice of {asked.name} wasn't allowed")), route="stop")
+            return
+        try:
+            await server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
+        except StorykeeperError as error:
+            yield Event(output=refused(error), route="stop")
+            return
+        yield Event(output=draft, route="go")
+
+    @node(rerun_on_resume=True)
+    async def confirm(ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Any]:
+        if not draft["cost"]["voice_slots"]:
+            yield Event(output=draft, route="go")
+            return
+        answer = ctx.resume_inputs.get("confirm")
+        if answer is None:
+            async for event in ask("confirm", summary(draft), bool):
+                yield event
+            return
+        if agreed(answer):
+            yield Event(output=draft, route="go")
+        else:
+            yield Event(output=refused(NeedsConfirm("the plan wasn't confirmed")), route="stop")
+
+    @node(rerun_on_resume=True, timeout=LONGEST)
+    async def provision(ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Event]:
+        try:
+            view = await server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
+            while view["status"] == "running":
+                await asyncio.sleep(POLL)
+                view = await server.call(ctx, "get_companion", companion=draft["companion"])
+        except StorykeeperError as error:
+            yield Event(output=refused(error))
+            return
+        yield Event(output={"companion": view})
+
+    @node
+    async def report(node_input: dict[str, Any]) -> dict[str, Any]:
+        return node_input
+
+    return Workflow(
+        name="make_companion",
+        description="Make a memory companion: plans it, asks the person for consent and go-ahead, and provisions it.",
+        input_schema=Request,
+        edges=[
+            (START, plan, {"ask": agree, "go": confirm, "stop": report}),
+            (agree, {"go": confirm, "stop": report}),
+            (confirm, {"go": provision, "stop": report}),
+            (provision, report),
+        ],
+    )
+
+
+async def ask(name: str, question: str, answer: type) -> AsyncIterator[Any]:
+    """A pause for a person's answer; said as content too, since `adk run` prints only that it paused."""
+    yield Event(content=types.ModelContent(question))
+    yield RequestInput(interrupt_id=name, message=question, response_schema=answer)
+
+
+def said(answer: Any) -> str:
+    """The words of an answer, however the door wrapped it."""
+    if isinstance(answer, Mapping):
+        answer = next(iter(answer.values()), "")
+    return str(answer).strip()
+
+
+def agreed(answer: Any) -> bool:
+    return said(answer).lower() in {"true", "yes", "y", "ok", "go", "go ahead"}
+
+
+def summary(draft: Mapping[str, Any]) -> str:
+    """The plan as a question."""
+    todo = ", ".join(f"{s['action']} {s['kind']} '{s['name']}'" for s in draft["steps"])
+    doubts = "".join(f"\n- {warning}" for warning in draft["warnings"])
+    return f"Plan for {draft['companion']}: {todo}. It takes one voice slot.{doubts}\nShall I go ahead? (yes or no)"
+
+
+def refused(error: StorykeeperError) -> dict[str, Any]:
+    return {"error": error.row()}
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    parts = [part.get("text", "") for part in answer.get("content") or []]
+    return " ".join(parts) or str(answer.get("error") or "")
