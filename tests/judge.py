@@ -170,13 +170,15 @@ class JudgedApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hold the answer back until it is judged."""
         if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/v2/")):
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         try:
             messages = await self._exchange(scope, receive)
         except Misfit as misfit:
             self.judge.misfits.append(misfit)
             answer = JSONResponse({"detail": {"status": "misfit", "message": str(misfit)}}, status_code=500)
-            return await answer(scope, receive, send)
+            await answer(scope, receive, send)
+            return
         for message in messages:
             await send(message)
 
@@ -243,12 +245,15 @@ class _Operation:
     def judge_body(self, content_type: str, body: bytes) -> None:
         declared = self._spec.get("requestBody", {})
         if not body:
-            return self._refuse("body", "it is missing") if declared.get("required") else None
+            if declared.get("required"):
+                self._refuse("body", "it is missing")
+            return
         if not declared:
             self._refuse("body", "the operation takes none")
         kind = self._kind("body", declared["content"], content_type)
         if kind == "multipart/form-data":
-            return self._judge("body", *self._form.read(self._parts(content_type, body)))
+            self._judge("body", *self._form.read(self._parts(content_type, body)))
+            return
         self._judge("body", self._validator("body", declared["content"][kind]["schema"]), self._json("body", body))
 
     def judge_response(self, status: str, content: Schema, content_type: str, body: bytes) -> None:

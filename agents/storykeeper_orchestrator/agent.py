@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
@@ -26,12 +26,14 @@ def build(environ: dict[str, str], model: str | None = None) -> App:
     from . import toolbox, workflow
 
     tools = toolbox.connect(environ)
+    # A workflow may be a tool, though the declared type of `tools` doesn't say so.
+    procedure: Any = workflow.make_companion(tools)
     root_agent = LlmAgent(
         name=NAME,
         model=model or toolbox.model(environ),
         description="Makes and looks after memory companions.",
-        instruction=resources.files(__package__).joinpath("instruction.md").read_text(encoding="utf-8"),
-        tools=[workflow.make_companion(tools), toolbox.View(tools, CHAT_TOOLS)],
+        instruction=resources.files("storykeeper_orchestrator").joinpath("instruction.md").read_text(encoding="utf-8"),
+        tools=[procedure, toolbox.View(tools, CHAT_TOOLS)],
     )
     household = toolbox.Household(tools)
     return App(

@@ -7,6 +7,7 @@ import re
 from pydantic import BaseModel
 
 from storykeeper_tools.companion.spec import ConsentKind
+from storykeeper_tools.errors import NeedsConsent
 
 NO = re.compile(r"\b(no|not|never|without|refused?|declined?|against|didn't|doesn't|don't|hasn't|haven't)\b", re.I)
 HEIR = re.compile(r"\b(executor|executrix|heir|estate|next of kin|inherit(ed)?)\b", re.I)
@@ -39,11 +40,11 @@ def question(name: str, *, deceased: bool) -> str:
     return f"Has {name} agreed to having their voice cloned for a private companion, or are you their legal guardian and agree?"
 
 
-def answered(answer: str, name: str, *, question: str, deceased: bool) -> Given | None:
-    """The consent in an answer to our question; None for a no, and for anything that isn't clearly a yes."""
+def answered(question: str, answer: str, name: str, *, deceased: bool) -> Given:
+    """The consent in an answer to our question. Raises NeedsConsent for a no, and for what isn't clearly a yes."""
     words = f"Asked: {question} Answered: {answer}"
     if NO.search(answer) or not (YES.search(answer) or HEIR.search(answer) or GUARDIAN.search(answer)):
-        return None
+        raise NeedsConsent(f"cloning the voice of {name} wasn't clearly allowed")
     if deceased:
         return Given(kind="executor_or_heir", granted_by="the keeper", statement=words)
     if GUARDIAN.search(answer):

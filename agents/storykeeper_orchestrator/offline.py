@@ -6,10 +6,12 @@ They are honest about being rules: what they don't understand they say they don'
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
-from google.adk.models import BaseLlm, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
+from google.adk.models import BaseLlm, LlmCapabilities, LLMRegistry
+from google.adk.models.llm_request import LlmRequest
+from google.adk.models.llm_response import LlmResponse
 from google.genai import types
 
 from . import consent
@@ -64,7 +66,7 @@ HELP = (
 
 _PERSON = re.compile(
     r"companion\s+(?:of|for)\s+(?:(?:my|our|the|his|her|their)\s+)?(?:(?:late|dear|beloved|old)\s+)*"
-    r"(?:(?P<relation>" + "|".join(RELATIONS) + r")\b[\s,]*)?(?P<name>(?:[A-Z][\w'’.-]*)(?:\s+[A-Z][\w'’-]*)*)?"
+    r"(?:(?P<relation>" + "|".join(RELATIONS) + r")\b[\s,]*)?(?P<name>(?:[A-Z][\w'.-]*)(?:\s+[A-Z][\w'-]*)*)?"
 )
 _DEAD = re.compile(r"\b(late|died|dead|deceased|passed away|passed on)\b", re.I)
 _MAKE = re.compile(r"\b(make|create|build|provision|prepare)\b.*\bcompanion\b", re.I | re.S)
@@ -125,6 +127,7 @@ def finished(said: list[str]) -> str:
 
 
 def understand(text: str) -> types.Part:
+    text = text.replace("\u2019", "'")
     if _MAKE.search(text):
         return _make(text)
     known = _ID.search(text)
@@ -178,7 +181,7 @@ def _name(text: str | None) -> str:
 def _answered_name(text: str) -> str:
     """A name given in answer to our question: a last line of nothing but capitalised words."""
     last = re.split(r"[.!?]\s+", text.strip())[-1].strip(" .")
-    return last if re.fullmatch(r"[A-Z][\w'’-]*(\s+[A-Z][\w'’-]*)*", last) else ""
+    return last if re.fullmatch(r"[A-Z][\w'-]*(\s+[A-Z][\w'-]*)*", last) else ""
 
 
 def paths(text: str) -> dict[str, list[str]]:
@@ -235,22 +238,21 @@ def _kind(sentence: str, name: str, *, deceased: bool) -> tuple[str, str]:
     return ("self", name) if theirs and not deceased else ("", "")
 
 
-def explain(tool: str, response: Mapping[str, Any]) -> str:
+def explain(tool: str, response: dict[str, Any]) -> str:
     """A tool's result in a sentence or two."""
-    error = response.get("error")
-    if isinstance(error, Mapping):
-        return f"That didn't work ({error.get('code')}): {error.get('what')}. {error.get('exists')}. Next: {error.get('next')}."
-    view = response.get("companion")
-    if tool == "make_companion" and isinstance(view, Mapping):
-        return made(view)
-    content = response.get("content") or []
-    text = " ".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
-    return text or str(error or "There was no answer.")
+    error, view = response.get("error"), response.get("companion")
+    if isinstance(error, dict):
+        row = cast("dict[str, str]", error)
+        return f"That didn't work ({row['code']}): {row['what']}. {row['exists']}. Next: {row['next']}."
+    if tool == "make_companion" and isinstance(view, dict):
+        return made(cast("dict[str, Any]", view))
+    parts = cast("list[dict[str, Any]]", response.get("content") or [])
+    return " ".join(str(part.get("text", "")) for part in parts) or str(error or "There was no answer.")
 
 
-def made(view: Mapping[str, Any]) -> str:
+def made(view: dict[str, Any]) -> str:
     documents = len(view.get("documents") or [])
-    notes = "".join(f" Note: {warning}." for warning in view.get("warnings") or [])
+    notes = "".join(f" Note: {warning}." for warning in cast("list[str]", view.get("warnings") or []))
     return (
         f"{view.get('name')}'s companion {view.get('companion')} is {view.get('status')}: voice {view.get('voice_id')}, "
         f'{documents} documents, private agent {view.get("agent_id")}. Say "link {view.get("companion")}" for a link to '

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from google.adk.agents.context import Context
 from google.adk.events.event import Event
+from google.adk.events.event_actions import EventActions
 from google.adk.events.request_input import RequestInput
 from google.adk.tools.base_toolset import BaseToolset
 from google.adk.workflow import START, Workflow, node
 from google.genai import types
 from pydantic import BaseModel, Field
 
-from storykeeper_tools.errors import NeedsConfirm, NeedsConsent, StorykeeperError, from_text
+from storykeeper_tools.errors import NeedsConfirm, StorykeeperError, from_text
 
 from . import consent
 
@@ -63,83 +64,79 @@ class Server:
             raise StorykeeperError("the tool server did not start", next="run `storykeeper mcp` to see why")
         answer: dict[str, Any] = await ctx.run_node(found[name], node_input=arguments)
         if answer.get("isError") or "structuredContent" not in answer:
-            raise from_text(_text(answer))
+            raise from_text(text(answer))
         return dict(answer["structuredContent"])
 
 
-def make_companion(tools: BaseToolset) -> Workflow:
-    """The procedure, as a tool of the agent."""
-    server = Server(tools)
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """The nodes. What may go wrong is an outcome with an `error`; a node that raised would end the whole conversation."""
 
-    @node(rerun_on_resume=True)
-    async def plan(ctx: Context, node_input: Request) -> AsyncIterator[Event]:
+    server: Server
+
+    async def plan(self, ctx: Context, node_input: Request) -> AsyncIterator[Event]:
         try:
-            draft = await server.call(ctx, "plan_companion", spec=node_input.spec())
+            draft = await self.server.call(ctx, "plan_companion", spec=node_input.spec())
         except StorykeeperError as error:
-            yield Event(output=refused(error), route="stop")
+            yield stopped(error)
             return
         ctx.state["request"] = node_input.model_dump()
         ctx.state["draft"] = draft
-        yield Event(output=draft, route="ask" if draft["questions"] else "go")
+        yield routed(draft, "ask" if draft["questions"] else "go")
 
-    @node(rerun_on_resume=True)
-    async def agree(ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
+    async def agree(self, ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
+        """Consent: as it was stated with the wish, or as the person answers now; in their words."""
         asked = Request.model_validate(request)
+        question = consent.question(asked.name, deceased=asked.deceased)
         given = consent.stated(asked.consent_statement, asked.consent_kind, asked.consent_by)
-        if given is None:
-            answer = ctx.resume_inputs.get("consent")
-            if answer is None:
-                question = consent.question(asked.name, deceased=asked.deceased)
-                async for event in ask("consent", question, str):
-                    yield event
-                return
-            given = consent.answered(
-                said(answer),
-                asked.name,
-                question=consent.question(asked.name, deceased=asked.deceased),
-                deceased=asked.deceased,
-            )
-        if given is None:
-            yield Event(output=refused(NeedsConsent(f"cloning the voice of {asked.name} wasn't allowed")), route="stop")
-            return
-        try:
-            await server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
-        except StorykeeperError as error:
-            yield Event(output=refused(error), route="stop")
-            return
-        yield Event(output=draft, route="go")
-
-    @node(rerun_on_resume=True)
-    async def confirm(ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Any]:
-        if not draft["cost"]["voice_slots"]:
-            yield Event(output=draft, route="go")
-            return
-        answer = ctx.resume_inputs.get("confirm")
-        if answer is None:
-            async for event in ask("confirm", summary(draft), bool):
+        if given is None and "consent" not in ctx.resume_inputs:
+            async for event in ask("consent", question, str):
                 yield event
             return
-        if agreed(answer):
-            yield Event(output=draft, route="go")
-        else:
-            yield Event(output=refused(NeedsConfirm("the plan wasn't confirmed")), route="stop")
-
-    @node(rerun_on_resume=True, timeout=LONGEST)
-    async def provision(ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Event]:
         try:
-            view = await server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
+            if given is None:
+                given = consent.answered(
+                    question, said(ctx.resume_inputs["consent"]), asked.name, deceased=asked.deceased
+                )
+            await self.server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
+        except StorykeeperError as error:
+            yield stopped(error)
+            return
+        yield routed(draft, "go")
+
+    async def confirm(self, ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Any]:
+        """A person's yes to the spending; nothing to ask where nothing is spent."""
+        if not draft["cost"]["voice_slots"] or agreed(ctx.resume_inputs.get("confirm")):
+            yield routed(draft, "go")
+        elif "confirm" in ctx.resume_inputs:
+            yield stopped(NeedsConfirm("the plan wasn't confirmed"))
+        else:
+            async for event in ask("confirm", summary(draft), bool):
+                yield event
+
+    async def provision(self, ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Event]:
+        try:
+            view = await self.server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
             while view["status"] == "running":
                 await asyncio.sleep(POLL)
-                view = await server.call(ctx, "get_companion", companion=draft["companion"])
+                view = await self.server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
         except StorykeeperError as error:
-            yield Event(output=refused(error))
+            yield stopped(error)
             return
-        yield Event(output={"companion": view})
+        yield routed({"companion": view}, "report")
 
-    @node
-    async def report(node_input: dict[str, Any]) -> dict[str, Any]:
+    async def report(self, node_input: dict[str, Any]) -> dict[str, Any]:
         return node_input
 
+
+def make_companion(tools: BaseToolset) -> Workflow:
+    """The procedure, as a tool of the agent: its steps in their order, with the ways out."""
+    procedure = Procedure(Server(tools))
+    plan = node(procedure.plan, name="plan", rerun_on_resume=True)
+    agree = node(procedure.agree, name="agree", rerun_on_resume=True)
+    confirm = node(procedure.confirm, name="confirm", rerun_on_resume=True)
+    provision = node(procedure.provision, name="provision", rerun_on_resume=True, timeout=LONGEST)
+    report = node(procedure.report, name="report")
     return Workflow(
         name="make_companion",
         description="Make a memory companion: plans it, asks the person for consent and go-ahead, and provisions it.",
@@ -148,9 +145,18 @@ def make_companion(tools: BaseToolset) -> Workflow:
             (START, plan, {"ask": agree, "go": confirm, "stop": report}),
             (agree, {"go": confirm, "stop": report}),
             (confirm, {"go": provision, "stop": report}),
-            (provision, report),
+            (provision, {"report": report, "stop": report}),
         ],
     )
+
+
+def routed(output: Mapping[str, Any], route: str) -> Event:
+    return Event(output=dict(output), actions=EventActions(route=route))
+
+
+def stopped(error: StorykeeperError) -> Event:
+    """An outcome that ends the procedure: nothing is made after it."""
+    return routed({"error": error.row()}, "stop")
 
 
 async def ask(name: str, question: str, answer: type) -> AsyncIterator[Any]:
@@ -160,10 +166,10 @@ async def ask(name: str, question: str, answer: type) -> AsyncIterator[Any]:
 
 
 def said(answer: Any) -> str:
-    """The words of an answer, however the door wrapped it."""
-    if isinstance(answer, Mapping):
-        answer = next(iter(answer.values()), "")
-    return str(answer).strip()
+    """The words of an answer, however the way in wrapped them."""
+    if isinstance(answer, dict):
+        answer = next(iter(cast("dict[str, Any]", answer).values()), "")
+    return "" if answer is None else str(answer).strip()
 
 
 def agreed(answer: Any) -> bool:
@@ -177,10 +183,7 @@ def summary(draft: Mapping[str, Any]) -> str:
     return f"Plan for {draft['companion']}: {todo}. It takes one voice slot.{doubts}\nShall I go ahead? (yes or no)"
 
 
-def refused(error: StorykeeperError) -> dict[str, Any]:
-    return {"error": error.row()}
-
-
-def _text(answer: Mapping[str, Any]) -> str:
-    parts = [part.get("text", "") for part in answer.get("content") or []]
+def text(answer: Mapping[str, Any]) -> str:
+    """What a refusal says, in either of the shapes that ADK gives it."""
+    parts = [str(part.get("text", "")) for part in cast("list[dict[str, Any]]", answer.get("content") or [])]
     return " ".join(parts) or str(answer.get("error") or "")

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, cast
@@ -71,11 +71,11 @@ async def mcp(arguments: argparse.Namespace) -> int:
     from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
 
     more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
-    keeper = wire(warned(arguments, **more))
+    keeper = wire(warned(arguments, more))
     quiet()
 
     @contextlib.asynccontextmanager
-    async def running(_: object) -> AsyncIterator[None]:
+    async def running(_: object) -> AsyncGenerator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             async with keeper.running():
                 yield
@@ -106,16 +106,16 @@ async def sandbox(arguments: argparse.Namespace) -> int:
 # Opening
 
 
-def warned(arguments: argparse.Namespace, **more: str) -> Settings:
+def warned(arguments: argparse.Namespace, more: Mapping[str, str] | None = None) -> Settings:
     """The settings, with their warnings told."""
-    chosen = settings(**({"STORYKEEPER_SANDBOX": "1"} if arguments.sandbox else {}), **more)
+    chosen = settings({**({"STORYKEEPER_SANDBOX": "1"} if arguments.sandbox else {}), **(more or {})})
     for warning in chosen.warnings:
         print(f"storykeeper: {warning}", file=sys.stderr)
     return chosen
 
 
 @contextlib.asynccontextmanager
-async def opened(arguments: argparse.Namespace, named: list[str] | None = None) -> AsyncIterator[Storykeeper]:
+async def opened(arguments: argparse.Namespace, named: list[str] | None = None) -> AsyncGenerator[Storykeeper]:
     """Storykeeper, running, allowed to read the working directory and what is named."""
     quiet()
     keeper = wire(warned(arguments), files=readable(named or []))
@@ -152,7 +152,7 @@ async def _from_sentence(arguments: argparse.Namespace) -> int:
         report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
         if report.get("error"):
             raise from_row(report["error"])
-        keeper = wire(settings(**environ), files=Files())
+        keeper = wire(settings(environ), files=Files())
         await stack.enter_async_context(keeper.running())
         return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
 

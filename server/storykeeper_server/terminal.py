@@ -29,7 +29,7 @@ class Terminal:
     """`yes` confirms spending beforehand; it never stands for a consent."""
 
     yes: bool = False
-    console: Any = field(default_factory=lambda: _console())
+    console: Any = field(default_factory=lambda: _console())  # noqa: PLW0108 - it is defined below
 
     @property
     def caller(self) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from storykeeper_tools.provisioning.consents import Consents
 from storykeeper_tools.provisioning.engine import Engine
 from storykeeper_tools.provisioning.ensure import SANDBOX_PATIENCE, Ensure, Patience
 from storykeeper_tools.provisioning.ledger import Ledger
+from storykeeper_tools.provisioning.planner import Planner
 from storykeeper_tools.provisioning.saga import Provisioning
 from storykeeper_tools.provisioning.staging import Stager
 from storykeeper_tools.provisioning.workspace import Workspace
@@ -58,7 +59,7 @@ class Storykeeper:
     ledger: Ledger
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """With an embedded sandbox if asked for. Runs end before the client they use is closed."""
         async with AsyncExitStack() as stack:
             stack.callback(self.ledger.close)
@@ -69,10 +70,9 @@ class Storykeeper:
             yield
 
 
-def settings(environ: Mapping[str, str] | None = None, **more: str) -> Settings:
+def settings(more: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment, with some variables set otherwise."""
-    home = platformdirs.user_data_path("storykeeper")
-    return read({**(os.environ if environ is None else environ), **more}, home)
+    return read({**os.environ, **(more or {})}, platformdirs.user_data_path("storykeeper"))
 
 
 def wire(
@@ -90,7 +90,7 @@ def wire(
     patience = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
     ensure = Ensure(elevenlabs, ledger, blobs, patience)
     engine = Engine(Provisioning(elevenlabs, ensure, consents, workspace))
-    companions = Companions(elevenlabs, engine, ledger, stager, consents, workspace)
+    companions = Companions(elevenlabs, engine, Planner(ledger, consents, workspace), stager, consents, workspace)
     sessions = Sessions(elevenlabs, ledger, workspace)
     tools = catalogue(
         Account(elevenlabs, workspace),
@@ -110,7 +110,7 @@ def offered(settings: Settings, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
 
 
 @asynccontextmanager
-async def embedded(settings: Settings) -> AsyncIterator[str]:
+async def embedded(settings: Settings) -> AsyncGenerator[str]:
     """The workspace's own sandbox on a loopback port; its state outlives the process. Yields the base URL."""
     from .sandbox.app import build  # Starlette and its parts: not needed for the real service
     from .sandbox.serving import serving

@@ -21,6 +21,7 @@ from .provisioning.kinds import WantedAgent
 from .provisioning.ledger import Ledger
 from .provisioning.payload import DocumentRef
 from .provisioning.plan import contents, marker
+from .provisioning.tree import at, differences, merged, missing, rows, smallest, tree
 from .provisioning.workspace import Workspace
 
 Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
@@ -112,7 +113,7 @@ class Agents:
         self,
         name: Name,
         voice_id: str,
-        documents: Documents = [],  # noqa: B006 - pydantic copies it
+        documents: Documents = [],
         language: Language = "en",
         manner: Annotated[str, Field(max_length=8000, description="How it speaks, in your words")] = "",
         first_message: Annotated[str, Field(max_length=1000, description="The AI disclosure is put before it")] = "",
@@ -143,8 +144,8 @@ class Agents:
         manner: Text | None = None,
         first_message: Annotated[str, Field(max_length=1000)] | None = None,
         language: Language | None = None,
-        add_documents: Documents = [],  # noqa: B006 - pydantic copies it
-        remove_documents: Documents = [],  # noqa: B006 - pydantic copies it
+        add_documents: Documents = [],
+        remove_documents: Documents = [],
     ) -> Changed:
         """Change an agent of ours: only what is named, with before and after. Documents are added, never lost."""
         self._ours(agent_id)
@@ -156,7 +157,7 @@ class Agents:
             items = await self._merged(view(before).documents, add_documents, remove_documents)
             config["agent"] = {"prompt": {"knowledge_base": [item.item() for item in items]}}
         if (language, manner, first_message) != (None, None, None):
-            merge(config, speech(before, language, manner, first_message))
+            config = merged(config, speech(before, language, manner, first_message))
         patch = ({"name": name} if name is not None else {}) | ({"conversation_config": config} if config else {})
         return await self._apply(before, patch)
 
@@ -165,17 +166,17 @@ class Agents:
         stored = before.model_dump()
         if not patch:
             raise BadInput("there is nothing to change", next="name at least one field to change")
-        gaps = payload.missing(patch, stored)
+        gaps = missing(patch, stored)
         if not gaps:
             return Changed(agent_id=before.agent_id, changes=[])
         await self.elevenlabs.patch_agent(before.agent_id, smallest(patch, stored))
         after = (await self.elevenlabs.agent(before.agent_id)).model_dump()
-        lost = payload.missing(patch, after)
+        lost = missing(patch, after)
         if lost:
             raise UnexpectedAnswer(
                 f"ElevenLabs did not store {', '.join(lost[:5])}", exists="the agent is half changed"
             )
-        changes = [Difference(field=leaf, before=dig(stored, leaf), after=dig(after, leaf)) for leaf in leaves(gaps)]
+        changes = [Difference(field=f, before=b, after=a) for f, b, a in differences(gaps, stored, after)]
         return Changed(agent_id=before.agent_id, changes=changes)
 
     async def _references(self, ids: Sequence[str]) -> list[DocumentRef]:
@@ -204,17 +205,16 @@ def row(agent_id: str, name: str, tags: Sequence[str]) -> AgentRow:
 
 def view(agent: Agent) -> AgentView:
     config, settings = agent.conversation_config, agent.platform_settings
-    spoken = config.get("agent") or {}
-    items = (spoken.get("prompt") or {}).get("knowledge_base") or []
+    items = [tree(item) for item in rows(at(config, "agent.prompt.knowledge_base"))]
     return AgentView(
         agent_id=agent.agent_id,
         name=agent.name,
         tags=agent.tags,
-        voice_id=(config.get("tts") or {}).get("voice_id") or "",
-        language=spoken.get("language") or "",
-        first_message=spoken.get("first_message") or "",
+        voice_id=at(config, "tts.voice_id") or "",
+        language=at(config, "agent.language") or "",
+        first_message=at(config, "agent.first_message") or "",
         documents=[DocumentRef(id=i["id"], name=i["name"], type=i["type"]) for i in items],
-        private=bool((settings.get("auth") or {}).get("enable_auth")),
+        private=at(settings, "auth.enable_auth") is True,
         conversation_config=config,
         platform_settings=settings,
     )
@@ -223,7 +223,7 @@ def view(agent: Agent) -> AgentView:
 def speech(before: Agent, language: str | None, manner: str | None, first_message: str | None) -> dict[str, Any]:
     """The part of a configuration that says how an agent speaks, for what changes about it."""
     now = view(before)
-    facts = persona.facts(now.conversation_config["agent"]["prompt"]["prompt"])
+    facts = persona.facts(str(at(now.conversation_config, "agent.prompt.prompt")))
     said = facts if manner is None else {**facts, "manner": manner}
     spoken = persona.speak(said, language or now.language, first_message or "")
     return {
@@ -238,33 +238,3 @@ def speech(before: Agent, language: str | None, manner: str | None, first_messag
 
 def digest(spoken: Persona) -> str:
     return contents([canonical(spoken.prompt).decode(), spoken.first_message, spoken.language])
-
-
-def merge(base: dict[str, Any], more: dict[str, Any]) -> None:
-    """Put nested objects into each other; what isn't an object is replaced."""
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            merge(base[key], value)
-        else:
-            base[key] = value
-
-
-def smallest(patch: Any, stored: Any) -> Any:
-    """The part of a patch that says something new."""
-    if not isinstance(patch, dict) or not isinstance(stored, dict):
-        return patch
-    return {k: smallest(v, stored.get(k)) for k, v in patch.items() if payload.missing(v, stored.get(k))}
-
-
-def leaves(gaps: Sequence[str]) -> list[str]:
-    """Changed fields; a change inside a list is a change of the list."""
-    whole = [".".join(p for p in gap.split(".") if not p.isdigit()) for gap in gaps]
-    lists = {w for w in whole if "knowledge_base" in w}
-    cut = [w.split("knowledge_base")[0] + "knowledge_base" if w in lists else w for w in whole]
-    return list(dict.fromkeys(cut))
-
-
-def dig(document: Any, path: str) -> Any:
-    for step in path.split("."):
-        document = document.get(step) if isinstance(document, dict) else None
-    return document

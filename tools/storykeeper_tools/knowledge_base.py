@@ -65,7 +65,7 @@ class KnowledgeBase:
         self,
         text: str = "",
         title: Annotated[str, Field(max_length=80)] = "Memories",
-        files: Annotated[list[str], Field(max_length=200, description="Files or folders")] = [],  # noqa: B006 - pydantic copies it
+        files: Annotated[list[str], Field(max_length=200, description="Files or folders")] = [],
         *,
         caller: Caller = NOBODY,
     ) -> Upload:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 
 from storykeeper_tools.caller import Caller
@@ -19,7 +20,7 @@ from storykeeper_tools.errors import StorykeeperError
 from .caller import McpCaller, Unanswered
 from .errors import refusal
 from .middleware import known_tools_only
-from .schemas import StrictTool, strict
+from .schemas import strict
 
 INSTRUCTIONS = """\
 Make and look after memory companions. Usual order: inspect_recording, plan_companion, then, once the person has agreed \
@@ -42,7 +43,7 @@ def build(
     )
 
 
-def expose(tool: Tool) -> StrictTool:
+def expose(tool: Tool) -> McpTool:
     """A tool's own signature and result, with `caller` filled in and errors returned as results."""
     signature = inspect.signature(tool.call, eval_str=True)
     caller = next((p.name for p in signature.parameters.values() if p.annotation is Caller), None)

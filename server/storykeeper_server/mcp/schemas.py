@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -34,13 +34,16 @@ class StrictTool(Tool):
             return refusal(argument_error(error.__cause__))
 
 
-def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> StrictTool:
+def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> Tool:
     """A tool of a function; its argument model is closed, and its schemas are without pydantic's repetitions."""
-    made = StrictTool.from_function(
-        call, title=title, description=one_line(call.__doc__), context_kwarg="ctx", annotations=annotations,
+    tool = StrictTool.from_function(
+        call,
+        title=title,
+        description=one_line(call.__doc__),
+        context_kwarg="ctx",
+        annotations=annotations,
         structured_output=True,
-    )  # fmt: skip
-    tool = StrictTool.model_validate(made, from_attributes=True) if not isinstance(made, StrictTool) else made
+    )
     arguments = tool.fn_metadata.arg_model
     closed = type(f"{tool.name}_arguments", (arguments,), {"model_config": ConfigDict(extra="forbid")})
     tool.fn_metadata.arg_model = closed
@@ -57,8 +60,8 @@ def one_line(text: str | None) -> str:
 def lean(schema: Any, *, names: bool = False) -> Any:
     """A schema without the titles that pydantic makes of names, a fifth of its size. `names`: keys are field names."""
     if isinstance(schema, list):
-        return [lean(item) for item in schema]
+        return [lean(item) for item in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
-    kept = {k: v for k, v in schema.items() if names or k != "title"}
+    kept = {k: v for k, v in cast("dict[str, Any]", schema).items() if names or k != "title"}
     return {k: lean(v, names=not names and k in {"properties", "$defs"}) for k, v in kept.items()}

@@ -59,7 +59,7 @@ class Persona:
 
 def languages() -> list[str]:
     """The languages whose disclosure and crisis texts exist."""
-    folder = resources.files(__package__).joinpath("languages")
+    folder = resources.files(__name__.rpartition(".")[0]).joinpath("languages")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
@@ -72,7 +72,7 @@ def phrases(language: str) -> dict[str, str]:
             f"there is no disclosure text in this language yet; there is in {', '.join(offered)}",
             next=f"choose one of them, or add companion/languages/{language}.toml beside them",
         )
-    entry = resources.files(__package__).joinpath("languages", f"{language}.toml")
+    entry = resources.files(__name__.rpartition(".")[0]).joinpath("languages", f"{language}.toml")
     return {k: str(v) for k, v in tomllib.loads(entry.read_text(encoding="utf-8")).items()}
 
 

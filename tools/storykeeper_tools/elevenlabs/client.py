@@ -175,7 +175,7 @@ class ElevenLabs:
         """Send until it works or `READING` seconds are over, whatever part of them is waiting."""
 
         async def once() -> Any:
-            return await self._exchange(method, path, params=httpx.QueryParams(_flat(query)))
+            return await self._exchange(method, path, params=_flat(query))
 
         try:
             async with asyncio.timeout(READING):
@@ -258,9 +258,9 @@ def segment(identifier: str) -> str:
     return quote(plain_id(identifier), safe="")
 
 
-def _flat(query: Query) -> list[tuple[str, str]]:
+def _flat(query: Query) -> httpx.QueryParams:
     """Lists repeat their name; truth is spelled as JSON does."""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
     for name, value in query.items():
         if isinstance(value, bool):
             pairs.append((name, "true" if value else "false"))
@@ -268,7 +268,7 @@ def _flat(query: Query) -> list[tuple[str, str]]:
             pairs.append((name, str(value)))
         else:
             pairs.extend((name, item) for item in value)
-    return pairs
+    return httpx.QueryParams(pairs)
 
 
 def _lost(error: httpx.HTTPError) -> UpstreamError:

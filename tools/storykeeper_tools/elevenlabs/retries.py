@@ -55,7 +55,7 @@ class Retries:
             retry=retry_if_exception(self._worth_it),
             reraise=True,
         )
-        result = await trying(call)
+        result: Result = await trying(call)  # pyright: ignore[reportUnknownVariableType]  # tenacity leaves it open
         self.budget.earn()
         return result
 

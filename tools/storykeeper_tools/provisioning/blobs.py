@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ class Blobs:
             return file.read()
 
     @contextmanager
-    def staging(self) -> Iterator[Staging]:
+    def staging(self) -> Generator[Staging]:
         """Stage blobs; those that are new are taken away again when the block fails."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         staging = Staging(self.folder)

@@ -110,14 +110,3 @@ def guardrails(persona: Persona) -> dict[str, Any]:
         },
         "custom": {"config": {"configs": [{"is_enabled": True, "name": "Honesty", "prompt": HONESTY}]}},
     }
-
-
-def missing(sent: Any, stored: Any, path: str = "") -> list[str]:
-    """The paths of what was sent and isn't stored that way; what the service adds of its own doesn't count."""
-    if isinstance(sent, dict) and isinstance(stored, dict):
-        return [gap for k, v in sent.items() for gap in missing(v, stored.get(k), f"{path}.{k}" if path else str(k))]
-    if isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
-        return [gap for n, (a, b) in enumerate(zip(sent, stored, strict=True)) for gap in missing(a, b, f"{path}.{n}")]
-    if isinstance(sent, float) and isinstance(stored, (int, float)):
-        return [] if abs(sent - stored) < 1e-6 else [path]
-    return [] if sent == stored else [path]

@@ -15,6 +15,7 @@ from ..companion.recording import Recording
 from ..companion.spec import Spec
 
 Kind = Literal["voice", "document", "agent"]
+Wish = tuple[Kind, str, str]
 
 
 class StagedRecording(BaseModel):
@@ -60,6 +61,11 @@ class Plan(BaseModel):
     recordings: list[StagedRecording]
     memories: list[StagedMemory]
 
+    @property
+    def hashes(self) -> list[str]:
+        """The sha256 of the recordings: what a consent is about."""
+        return [recording.sha256 for recording in self.recordings]
+
 
 class Draft(BaseModel):
     """A plan as it is shown."""
@@ -67,7 +73,7 @@ class Draft(BaseModel):
     plan_id: str
     companion: str
     workspace: str
-    status: Annotated[str, Field(description="new, or the companion's state")]
+    exists: Annotated[bool, Field(description="Whether something of it was made before")]
     steps: list[Step]
     cost: Cost
     warnings: list[str]
@@ -113,12 +119,15 @@ def plan_id(workspace: str, companion: str, spec: Spec, hashes: Sequence[str]) -
     return "plan_" + hashlib.sha256(canonical(document)).hexdigest()[:20]
 
 
-def steps(plan: Plan, made: Collection[tuple[Kind, str]]) -> list[Step]:
+def steps(plan: Plan, made: Collection[tuple[str, str]]) -> list[Step]:
     """One step for each resource: kept where `made` has (kind, slot), created otherwise."""
-    wanted: list[tuple[Kind, str, str]] = [("voice", "", plan.spec.subject.name)]
-    wanted += [("document", memory.sha256, memory.title) for memory in plan.memories]
-    wanted += [("agent", "", agent_name(plan.spec.subject.name))]
-    return [Step(action="keep" if (k, slot) in made else "create", kind=k, name=n) for k, slot, n in wanted]
+    voice: Wish = ("voice", "", plan.spec.subject.name)
+    agent: Wish = ("agent", "", agent_name(plan.spec.subject.name))
+    documents: list[Wish] = [("document", memory.sha256, memory.title) for memory in plan.memories]
+    wanted = [voice, *documents, agent]
+    return [
+        Step(action="keep" if (kind, slot) in made else "create", kind=kind, name=name) for kind, slot, name in wanted
+    ]
 
 
 def cost(todo: Sequence[Step]) -> Cost:

@@ -16,6 +16,7 @@ from .consents import Consents
 from .ensure import Ensure, Run, listing
 from .kinds import Made, Wanted, WantedAgent, WantedDocument, WantedVoice
 from .plan import Plan, agent_name
+from .tree import missing
 from .workspace import Workspace
 
 CRITICAL = (
@@ -61,7 +62,7 @@ class Provisioning:
 
     async def _check(self, plan: Plan) -> None:
         """Everything that would fail later, before anything is made."""
-        self.consents.require([r.sha256 for r in plan.recordings], plan.spec.subject.name)
+        self.consents.require(plan.hashes, plan.spec.subject.name)
         await self.workspace.check_room_for(plan.marker)
 
     async def _body(self, plan: Plan, voice: Made, documents: list[Made]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Provisioning:
     async def _read_back(self, agent_id: str, body: dict[str, Any]) -> list[str]:
         """What the service stored otherwise than sent; what protects people must be there."""
         stored = (await self.elevenlabs.agent(agent_id)).model_dump()
-        gaps = payload.missing(body, stored)
+        gaps = missing(body, stored)
         grave = [gap for gap in gaps if gap.startswith(CRITICAL)]
         if grave:
             raise UnexpectedAnswer(f"the agent isn't stored as it was sent: {', '.join(grave[:5])}")

@@ -1,0 +1,135 @@
+"""Drawing up plans: which companion is meant, what exists of it, what is open. Writes only to the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..companion.spec import Spec
+from ..errors import Conflict, NotFound, WhichCompanion
+from . import plan as planning
+from .consents import About, Consents
+from .ledger import Companion, Ledger, Resource
+from .plan import Draft, Plan, Question
+from .staging import Staged
+from .workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    ledger: Ledger
+    consents: Consents
+    workspace: Workspace
+    clock: Callable[[], float] = time.time
+
+    def draw(self, spec: Spec, staged: Staged) -> Draft:
+        """Write the plan down and show it. Raises WhichCompanion or Conflict where it isn't clear what is meant."""
+        companion = self._identify(spec, [r.sha256 for r in staged.recordings])
+        plan = Plan(
+            plan_id=planning.plan_id(self.workspace.name, companion, spec, staged.hashes),
+            workspace=self.workspace.name,
+            companion=companion,
+            marker=planning.marker(self.workspace.name, companion),
+            spec=spec,
+            recordings=staged.recordings,
+            memories=staged.memories,
+        )
+        self._keep(plan)
+        return self._show(plan, staged)
+
+    def known(self, companion: str) -> Companion:
+        """A companion by its id, or by its name where only one has it."""
+        found = self.ledger.companion(companion)
+        namesakes = [found] if found else self.ledger.namesakes(planning.name_key(companion))
+        if not namesakes:
+            raise NotFound("there is no such companion in this workspace")
+        if len(namesakes) > 1:
+            raise WhichCompanion(f"several have that name: {', '.join(c.id for c in namesakes)}", next="use the id")
+        return namesakes[0]
+
+    def current(self, plan_id: str) -> tuple[Plan, Companion]:
+        """A plan that may still be run, and its companion. Raises Conflict for one that a newer one has replaced."""
+        plan = self.ledger.plan(plan_id)
+        if plan is None or plan.workspace != self.workspace.name:
+            raise NotFound("there is no such plan in this workspace", next="call plan_companion")
+        companion = self.known(plan.companion)
+        if companion.plan_id != plan_id:
+            raise Conflict(f"that plan is out of date: the newest plan of {companion.id} is {companion.plan_id}")
+        return plan, companion
+
+    def made(self, companion: Companion) -> list[Resource]:
+        return [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
+
+    def agent(self, companion: Companion) -> str | None:
+        return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
+
+    def _identify(self, spec: Spec, recordings: list[str]) -> str:
+        """Which companion a spec means. The same name and the same recordings are the same one, said how often."""
+        namesakes = self.ledger.namesakes(planning.name_key(spec.subject.name))
+        content = planning.contents(recordings)
+        same = [c.id for c in namesakes if c.contents == content]
+        if same and spec.companion in {None, "new", same[0]}:
+            return same[0]
+        if spec.companion and spec.companion != "new":
+            raise self._mismatch(spec.companion)
+        if namesakes and spec.companion is None:
+            raise WhichCompanion(f"there is {namesakes[0].id} already, made from other recordings")
+        return planning.companion_id(spec.subject.name, recordings, {c.id for c in namesakes})
+
+    def _mismatch(self, companion: str) -> Conflict | NotFound:
+        if self.ledger.companion(companion) is None:
+            return NotFound("there is no companion with that id")
+        return Conflict(f"{companion} has another name or other recordings", next="leave `companion` out, or say `new`")
+
+    def _keep(self, plan: Plan) -> None:
+        """Write the plan down, unless it would change a companion that is already made."""
+        known = self.ledger.companion(plan.companion)
+        if known and known.plan_id != plan.plan_id and self.agent(known):
+            raise Conflict(
+                f"{known.id} exists already and was made from another plan",
+                exists=f"{known.id} is unchanged",
+                next="call get_companion to see it, and update_agent to change its agent",
+            )
+        self.ledger.keep_plan(plan)
+        self.ledger.keep_companion(
+            Companion(
+                id=plan.companion,
+                name=plan.spec.subject.name,
+                name_key=planning.name_key(plan.spec.subject.name),
+                marker=plan.marker,
+                contents=planning.contents(plan.hashes),
+                plan_id=plan.plan_id,
+                made_at=known.made_at if known else int(self.clock()),
+            )
+        )
+
+    def _show(self, plan: Plan, staged: Staged) -> Draft:
+        made = {(r.kind, r.slot) for r in self.made(self.known(plan.companion))}
+        todo = planning.steps(plan, made)
+        asked = [] if self.consents.covering(plan.hashes) else [question(plan.spec.subject.name)]
+        doubts = planning.warnings(plan.spec, staged.judged, staged.memories)
+        doubts += [f"left out: {name}" for name in staged.left_out]
+        return Draft(
+            plan_id=plan.plan_id,
+            companion=plan.companion,
+            workspace=plan.workspace,
+            exists=bool(made),
+            steps=todo,
+            cost=planning.cost(todo),
+            warnings=doubts + self.workspace.notes,
+            questions=asked,
+            next=("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})",
+        )
+
+
+def question(name: str) -> Question:
+    return Question(
+        code="needs_consent", ask=f"Has {name}, or who may decide for them, agreed to this voice being cloned?"
+    )
+
+
+def about(plan: Plan) -> About:
+    """What a consent to this plan is about."""
+    subject = plan.spec.subject
+    return About(plan.companion, subject.name, subject.status, tuple(plan.hashes))
