@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,8 @@ def server_environ(environ: Mapping[str, str]) -> dict[str, str]:
         passed["STORYKEEPER_SANDBOX"] = "1"
     here = Path.cwd()
     if here not in {Path(here.anchor), Path.home()}:
-        passed.setdefault("STORYKEEPER_FILES", str(here))
+        # First, since relative paths start at the first folder.
+        passed["STORYKEEPER_FILES"] = os.pathsep.join(filter(None, [str(here), passed.get("STORYKEEPER_FILES")]))
     return passed
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Subscription
@@ -19,10 +18,10 @@ class Quota(BaseModel):
     credits_limit: int
     voice_slots_left: int
     voice_slots: int
-    voice_changes_left: Annotated[int | None, Field(description="Voice adds and edits left this month")]
+    voice_changes_left: int | None
     can_clone: bool
     resets_at: str | None
-    fits_one_more: Annotated[bool, Field(description="Whether one more companion fits")]
+    fits_one_more: bool
     warnings: list[str]
 
     def __str__(self) -> str:

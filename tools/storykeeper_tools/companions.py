@@ -13,7 +13,7 @@ from .caller import NOBODY, Caller
 from .companion.consent import Consent, Granting
 from .companion.memories import about as mentioning
 from .companion.persona import phrases
-from .companion.spec import ConsentBlock, ConsentKind, Name, Spec
+from .companion.spec import ConsentBlock, ConsentKind, Name, Wish
 from .elevenlabs.client import ElevenLabs
 from .errors import BadInput, NotFound, from_row
 from .provisioning.consents import About, Consents
@@ -47,8 +47,8 @@ class CompanionView(BaseModel):
     voice_id: str | None
     documents: list[DocumentView]
     agent_id: str | None
-    done: Annotated[list[str], Field(description="Finished steps of a run")]
-    memories: Annotated[list[str], Field(description="What `about` found")]
+    done: list[str]
+    memories: list[str]
     warnings: list[str]
     next: str
 
@@ -83,7 +83,7 @@ class ConsentView(BaseModel):
     kind: ConsentKind
     granted_by: str
     granting: Granting
-    recordings: Annotated[int, Field(description="How many recordings it covers")]
+    recordings: int
     next: str
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Companions:
     consents: Consents
     workspace: Workspace
 
-    async def plan_companion(self, spec: Spec) -> Draft:
+    async def plan_companion(self, spec: Wish) -> Draft:
         """What making this companion would do and cost. Reads the files, spends and uploads nothing."""
         phrases(spec.language)
         staged = await self.stager.stage(spec.recordings, spec.memories)

@@ -71,7 +71,6 @@ def hints(tool: Tool) -> ToolAnnotations:
     """All four, and true: minting a credential or spending isn't reading; what edits takes something away."""
     reads = tool.effect in {"reads", "reads here"}
     return ToolAnnotations(
-        title=tool.title,
         read_only_hint=reads,
         destructive_hint=tool.effect == "edits",
         idempotent_hint=tool.effect != "mints",

@@ -47,9 +47,9 @@ def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations
     arguments = tool.fn_metadata.arg_model
     closed = type(f"{tool.name}_arguments", (arguments,), {"model_config": ConfigDict(extra="forbid")})
     tool.fn_metadata.arg_model = closed
-    tool.parameters = lean(closed.model_json_schema(by_alias=True))
+    tool.parameters = shown_input(closed.model_json_schema(by_alias=True))
     if tool.fn_metadata.output_schema:
-        tool.fn_metadata.output_schema = lean(tool.fn_metadata.output_schema)
+        tool.fn_metadata.output_schema = shown_output(tool.fn_metadata.output_schema)
     return tool
 
 
@@ -57,11 +57,49 @@ def one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def lean(schema: Any, *, names: bool = False) -> Any:
-    """A schema without the titles that pydantic makes of names, a fifth of its size. `names`: keys are field names."""
+def shown_input(schema: dict[str, Any]) -> dict[str, Any]:
+    """An input schema as a model needs it: inline, and without what only says that nothing is the default."""
+    return dict(_lean(schema, _defs(schema), _NOISE))
+
+
+def shown_output(schema: dict[str, Any]) -> dict[str, Any]:
+    """An output schema: every field is always there, so none needs to be called required."""
+    return {"type": "object", **_lean(schema, _defs(schema), _NOISE | {"required"})}
+
+
+# Titles only repeat names, and lengths are checked anyway: without them the list is a third shorter.
+_NOISE = frozenset({"title", "$defs", "maxLength", "maxItems"})
+_EMPTY = ("", [], {}, False, None)
+
+
+def _defs(schema: dict[str, Any]) -> dict[str, Any]:
+    return cast("dict[str, Any]", schema.get("$defs", {}))
+
+
+def _lean(schema: Any, defs: dict[str, Any], noise: frozenset[str]) -> Any:
     if isinstance(schema, list):
-        return [lean(item) for item in cast("list[Any]", schema)]
+        return [_lean(item, defs, noise) for item in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
-    kept = {k: v for k, v in cast("dict[str, Any]", schema).items() if names or k != "title"}
-    return {k: lean(v, names=not names and k in {"properties", "$defs"}) for k, v in kept.items()}
+    node = _plain(cast("dict[str, Any]", schema), defs)
+    kept = {k: v for k, v in node.items() if k not in noise and not (k == "default" and v in _EMPTY)}
+    if "properties" in kept:
+        kept.pop("description", None)
+        kept["properties"] = {k: _lean(v, defs, noise) for k, v in node["properties"].items()}
+        if "required" in noise:
+            kept.pop("type", None)
+    return {k: v if k in {"properties", "default", "enum"} else _lean(v, defs, noise) for k, v in kept.items()}
+
+
+def _plain(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    """With what it refers to in place of the reference, and `X or null` as X where null is just the default."""
+    if "$ref" in node:
+        rest = {k: v for k, v in node.items() if k not in {"$ref", "default"}}
+        return _plain({**defs[node["$ref"].rpartition("/")[2]], **rest}, defs)
+    choices = [choice for choice in node.get("anyOf", []) if choice.get("type") != "null"]
+    if len(choices) != 1:
+        return node
+    rest = {k: v for k, v in node.items() if k not in {"anyOf", "default"}}
+    if node.get("default", 0) is None:
+        return _plain({**choices[0], **rest}, defs)
+    return {**rest, **choices[0], "type": [choices[0]["type"], "null"]} if "type" in choices[0] else node

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import BadInput, Conflict
-from .spec import Spec
+from .spec import Wish
 
 Facts = Mapping[str, Any]
 PREFERRED = ("gemini-3", "gemini-2.5-flash", "claude-haiku", "gpt-5")
@@ -76,7 +76,7 @@ def phrases(language: str) -> dict[str, str]:
     return {k: str(v) for k, v in tomllib.loads(entry.read_text(encoding="utf-8")).items()}
 
 
-def compile(spec: Spec) -> Persona:
+def compile(spec: Wish) -> Persona:
     """The persona of a spec."""
     said = {
         "name": spec.subject.name,

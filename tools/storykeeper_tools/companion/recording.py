@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -19,7 +19,7 @@ LONGEST_DECODED = 4 * 3600.0
 class Finding(BaseModel):
     code: str
     what: str
-    do: Annotated[str, Field(description="What to do about it")]
+    do: str
 
 
 class Recording(BaseModel):

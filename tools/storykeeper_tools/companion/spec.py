@@ -69,8 +69,8 @@ class Privacy(Part):
     retention_days: Annotated[int, Field(ge=0, le=365)] = 30
 
 
-class Spec(Part):
-    """One companion."""
+class Wish(Part):
+    """One companion, as it is asked for."""
 
     companion: Annotated[
         str | None, Field(description="An existing companion's id, or `new` for another of the same name")
@@ -85,6 +85,11 @@ class Spec(Part):
     wishes: Annotated[str, Field(max_length=1000, description="How it should speak")] = ""
     voice: Voice = Voice()
     privacy: Privacy = Privacy()
+
+
+class Spec(Wish):
+    """One companion as a file describes it: with the consent that its keeper has."""
+
     consent: ConsentBlock | None = None
 
 

@@ -6,16 +6,16 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from ..companion.consent import canonical
 from ..companion.recording import Recording
-from ..companion.spec import Spec
+from ..companion.spec import Wish
 
 Kind = Literal["voice", "document", "agent"]
-Wish = tuple[Kind, str, str]
+Piece = tuple[Kind, str, str]
 
 
 class StagedRecording(BaseModel):
@@ -57,7 +57,7 @@ class Plan(BaseModel):
     workspace: str
     companion: str
     marker: str
-    spec: Spec
+    spec: Wish
     recordings: list[StagedRecording]
     memories: list[StagedMemory]
 
@@ -73,7 +73,7 @@ class Draft(BaseModel):
     plan_id: str
     companion: str
     workspace: str
-    exists: Annotated[bool, Field(description="Whether something of it was made before")]
+    exists: bool
     steps: list[Step]
     cost: Cost
     warnings: list[str]
@@ -112,18 +112,18 @@ def marker(workspace: str, what: str) -> str:
     return "keep-" + hashlib.sha256(f"{workspace}|{what}".encode()).hexdigest()[:20]
 
 
-def plan_id(workspace: str, companion: str, spec: Spec, hashes: Sequence[str]) -> str:
+def plan_id(workspace: str, companion: str, spec: Wish, hashes: Sequence[str]) -> str:
     """The same wish for the same content is the same plan; where the files lie doesn't matter."""
-    said = spec.model_dump(mode="json", exclude={"recordings", "memories", "consent", "companion"})
+    said = spec.model_dump(mode="json", include=set(Wish.model_fields) - {"recordings", "memories", "companion"})
     document = {"workspace": workspace, "companion": companion, "spec": said, "blobs": sorted(hashes)}
     return "plan_" + hashlib.sha256(canonical(document)).hexdigest()[:20]
 
 
 def steps(plan: Plan, made: Collection[tuple[str, str]]) -> list[Step]:
     """One step for each resource: kept where `made` has (kind, slot), created otherwise."""
-    voice: Wish = ("voice", "", plan.spec.subject.name)
-    agent: Wish = ("agent", "", agent_name(plan.spec.subject.name))
-    documents: list[Wish] = [("document", memory.sha256, memory.title) for memory in plan.memories]
+    voice: Piece = ("voice", "", plan.spec.subject.name)
+    agent: Piece = ("agent", "", agent_name(plan.spec.subject.name))
+    documents: list[Piece] = [("document", memory.sha256, memory.title) for memory in plan.memories]
     wanted = [voice, *documents, agent]
     return [
         Step(action="keep" if (kind, slot) in made else "create", kind=kind, name=name) for kind, slot, name in wanted
@@ -142,7 +142,7 @@ def agent_name(name: str) -> str:
     return f"{name} (memory companion)"
 
 
-def warnings(spec: Spec, recordings: Sequence[Recording], memories: Sequence[StagedMemory]) -> list[str]:
+def warnings(spec: Wish, recordings: Sequence[Recording], memories: Sequence[StagedMemory]) -> list[str]:
     """What a keeper should know before going on."""
     found = [f"{r.name}: {f.what}; {f.do}" for r in recordings for f in r.findings]
     if not memories:

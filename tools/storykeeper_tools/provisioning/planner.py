@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..companion.spec import Spec
+from ..companion.spec import Wish
 from ..errors import Conflict, NotFound, WhichCompanion
 from . import plan as planning
 from .consents import About, Consents
@@ -23,7 +23,7 @@ class Planner:
     workspace: Workspace
     clock: Callable[[], float] = time.time
 
-    def draw(self, spec: Spec, staged: Staged) -> Draft:
+    def draw(self, spec: Wish, staged: Staged) -> Draft:
         """Write the plan down and show it. Raises WhichCompanion or Conflict where it isn't clear what is meant."""
         companion = self._identify(spec, [r.sha256 for r in staged.recordings])
         plan = Plan(
@@ -64,7 +64,7 @@ class Planner:
     def agent(self, companion: Companion) -> str | None:
         return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
 
-    def _identify(self, spec: Spec, recordings: list[str]) -> str:
+    def _identify(self, spec: Wish, recordings: list[str]) -> str:
         """Which companion a spec means. The same name and the same recordings are the same one, said how often."""
         namesakes = self.ledger.namesakes(planning.name_key(spec.subject.name))
         content = planning.contents(recordings)

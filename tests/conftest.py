@@ -1,0 +1,95 @@
+"""What tests share: a network that ends at this machine, the official file as judge, and a sandbox of one's own."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import os
+import sys
+import wave
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from judge import Judge, JudgedApp, official
+from stage import Stage, open_stage
+from storykeeper_server.sandbox.app import build
+from storykeeper_server.sandbox.serving import serving
+from storykeeper_server.sandbox.state import State
+
+ROOT = Path(__file__).parent.parent
+JUDGED: Counter[str] = Counter()
+
+
+def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook, so that not even a library can reach out."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise RuntimeError(f"a test tried to reach {host}")
+
+
+sys.addaudithook(_loopback_only)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def recording() -> Callable[[float], bytes]:
+    """Makes WAV files of silence, so many seconds long."""
+
+    def make(seconds: float) -> bytes:
+        made = io.BytesIO()
+        with wave.open(made, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(bytes(int(seconds * 16_000) * 2))
+        return made.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def example() -> Path:
+    """The example companion: a real recording and real memories."""
+    return ROOT / "examples" / "dorothy"
+
+
+@pytest.fixture
+def judge() -> Iterator[Judge]:
+    """The official OpenAPI file. A test that touches it fails for anything the file doesn't allow."""
+    spec = official()
+    if spec is None:
+        assert not os.environ.get("CI"), "in CI the official file must be there"
+        pytest.skip("NOT JUDGED: the official OpenAPI file needs npm")
+    judge = Judge(spec)
+    yield judge
+    JUDGED.update(requests=judge.requests, responses=judge.responses)
+    assert judge.misfits == []
+
+
+@pytest.fixture
+async def stage(judge: Judge, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Storykeeper in this process, on a judged sandbox of its own."""
+    async with open_stage(judge, tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
+    """A judged sandbox on a loopback port, for programs that run beside the test."""
+    async with serving(JudgedApp(build(State(None)), judge)) as url:
+        yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(
+        f"judged by the official OpenAPI file: {JUDGED['requests']} requests, {JUDGED['responses']} responses"
+    )
