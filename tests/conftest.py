@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from judge import Judge, JudgedApp, official
+from judged import verdict
 from stage import Stage, open_stage
 from storykeeper_server.sandbox.app import build
 from storykeeper_server.sandbox.serving import serving
@@ -90,6 +91,9 @@ async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    shared = verdict()
+    if shared:
+        JUDGED.update(requests=shared.requests, responses=shared.responses)
     terminalreporter.write_line(
         f"judged by the official OpenAPI file: {JUDGED['requests']} requests, {JUDGED['responses']} responses"
     )

@@ -15,15 +15,15 @@ import pytest
 from elevenlabs.client import AsyncElevenLabs, ElevenLabs
 from elevenlabs.core.api_error import ApiError
 from elevenlabs.errors import UnprocessableEntityError
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from storykeeper_server.sandbox.app import build
+from judged import build
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
 
 
 @contextmanager
-def served(app: Starlette) -> Iterator[str]:
+def served(app: ASGIApp) -> Iterator[str]:
     """Serve from another thread, because the synchronous client blocks this one."""
     address: Queue[str] = Queue()
     enough = threading.Event()

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from storykeeper_server.sandbox.app import Switches, build
+from judged import build
+from storykeeper_server.sandbox.app import Switches
 from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio

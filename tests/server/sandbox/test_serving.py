@@ -13,7 +13,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from storykeeper_server.sandbox.app import build
+from judged import build
 from storykeeper_server.sandbox.serving import serve, serving
 from storykeeper_server.sandbox.state import State
 

@@ -12,7 +12,7 @@ import anyio
 import httpx
 import pytest
 
-from storykeeper_server.sandbox.app import build
+from judged import build
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
 
