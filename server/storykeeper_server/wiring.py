@@ -7,16 +7,17 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
 import platformdirs
 
 from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
 from storykeeper_tools.companions import Companions
-from storykeeper_tools.elevenlabs.client import ElevenLabs, connect
+from storykeeper_tools.elevenlabs.client import ElevenLabs
 from storykeeper_tools.elevenlabs.hosts import address
+from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.files import Files, allow
 from storykeeper_tools.knowledge_base import KnowledgeBase
 from storykeeper_tools.provisioning.blobs import Blobs
@@ -31,6 +32,9 @@ from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
+
+if TYPE_CHECKING:
+    import httpx
 
 COMPANION_TOOLS = frozenset(
     {
@@ -63,9 +67,9 @@ class Storykeeper:
         """With an embedded sandbox if asked for. Runs end before the client they use is closed."""
         async with AsyncExitStack() as stack:
             stack.callback(self.ledger.close)
-            stack.push_async_callback(self.elevenlabs.http.aclose)
+            stack.push_async_callback(self.elevenlabs.link.close)
             if self.settings.sandbox:
-                self.elevenlabs.http.base_url = await stack.enter_async_context(embedded(self.settings))
+                self.elevenlabs.link.base_url = await stack.enter_async_context(embedded(self.settings))
             stack.push_async_callback(self.engine.stop)
             yield
 
@@ -80,7 +84,7 @@ def wire(
 ) -> Storykeeper:
     """Put the parts together. `files` defaults to what the settings allow; touches neither disk nor network."""
     url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
-    elevenlabs = connect(url, settings.api_key, transport=transport, ca_file=settings.ca_file)
+    elevenlabs = ElevenLabs(Link(url, settings.api_key, transport, settings.ca_file))
     ledger = Ledger(settings.folder / "storykeeper.sqlite")
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files

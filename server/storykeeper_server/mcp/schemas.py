@@ -69,7 +69,7 @@ def shown_output(schema: dict[str, Any]) -> dict[str, Any]:
 
 # Titles only repeat names, and lengths are checked anyway: without them the list is a third shorter.
 _NOISE = frozenset({"title", "$defs", "maxLength", "maxItems"})
-_EMPTY = ("", [], {}, False, None)
+_EMPTY: tuple[Any, ...] = ("", [], {}, False, None)
 
 
 def _defs(schema: dict[str, Any]) -> dict[str, Any]:

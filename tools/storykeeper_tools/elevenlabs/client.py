@@ -7,18 +7,16 @@ may have been made all the same (`maybe_done`), and only the saga, which can loo
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from ..errors import AuthMissing, BadInput, StorykeeperError, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
-from .errors import decipher
+from ..errors import BadInput, TimedOut, UnexpectedAnswer
 from .hosts import trusted_session_url
+from .link import Link
 from .models import (
     AddedAgent,
     AddedDocument,
@@ -42,8 +40,7 @@ from .retries import Retries
 Made = TypeVar("Made", bound=BaseModel)
 Query = Mapping[str, "str | int | bool | Sequence[str]"]
 
-READING, WRITING, CLONING = 30.0, 60.0, 240.0
-REDACTED = "[key]"
+READING, WRITING, CLONING = 30.0, 60.0, 240.0  # seconds, waits between tries included
 KB = "/v1/convai/knowledge-base"
 AGENTS = "/v1/convai/agents"
 
@@ -62,15 +59,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class ElevenLabs:
-    """A client for one account. `http` carries the base URL; without a key every call is AuthMissing."""
+    """A client for one account."""
 
-    http: httpx.AsyncClient
-    key: str | None = field(repr=False)
+    link: Link
     retries: Retries = field(default_factory=Retries)
-
-    @property
-    def base_url(self) -> str:
-        return str(self.http.base_url).rstrip("/")
 
     # Account
 
@@ -154,7 +146,7 @@ class ElevenLabs:
         """A URL that lets whoever holds it talk to the agent; it must be used within 15 minutes. A credential."""
         query = {"agent_id": plain_id(agent_id)}
         answer = await self._get("/v1/convai/conversation/get-signed-url", SignedUrl, query)
-        return trusted_session_url(answer.signed_url, self.base_url)
+        return trusted_session_url(answer.signed_url, self.link.base_url)
 
     async def token(self, agent_id: str) -> Token:
         """A WebRTC conversation token. A credential."""
@@ -175,7 +167,7 @@ class ElevenLabs:
         """Send until it works or `READING` seconds are over, whatever part of them is waiting."""
 
         async def once() -> Any:
-            return await self._exchange(method, path, params=_flat(query))
+            return await self.link.exchange(method, path, params=_flat(query))
 
         try:
             async with asyncio.timeout(READING):
@@ -190,21 +182,10 @@ class ElevenLabs:
         """Exactly one request. Raises with `maybe_done` set when the service may have acted on it."""
         try:
             async with asyncio.timeout(seconds):
-                document = await self._exchange(method, path, **content)
+                document = await self.link.exchange(method, path, **content)
         except TimeoutError:
             raise TimedOut(f"ElevenLabs gave no answer within {seconds:.0f} s", maybe_done=True) from None
         return self._fit(answer, document)
-
-    async def _exchange(self, method: str, path: str, **content: Any) -> Any:
-        if self.key is None:
-            raise AuthMissing("there is no ElevenLabs key")
-        try:
-            response = await self.http.request(method, path, headers={"xi-api-key": self.key}, **content)
-        except httpx.HTTPError as error:
-            raise _lost(error) from error
-        if not response.is_success:
-            raise self._redact(decipher(response.status_code, response.headers, response.text))
-        return _document(response)
 
     def _fit(self, answer: type[Made], document: Any) -> Made:
         try:
@@ -212,39 +193,6 @@ class ElevenLabs:
         except ValidationError as error:
             places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in error.errors()[:3])
             raise UnexpectedAnswer(f"ElevenLabs' answer lacks what it promises ({places})", maybe_done=True) from None
-
-    def _redact(self, error: StorykeeperError) -> StorykeeperError:
-        """Some services repeat the key in their errors; ours never do."""
-        if self.key and len(self.key) > 8:
-            error.what = error.what.replace(self.key, REDACTED)
-        return error
-
-
-def connect(
-    base_url: str,
-    key: str | None,
-    *,
-    transport: httpx.AsyncBaseTransport | None = None,
-    ca_file: str | None = None,
-    retries: Retries | None = None,
-) -> ElevenLabs:
-    """One pooled client; close its `http` at the end.
-
-    Redirects aren't followed, so the key can't be carried to another host, and proxies of the environment aren't used,
-    so nobody unnamed sees it.
-    """
-    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    if base_url.startswith("http://"):
-        verify = False  # building a context costs 17 ms, and there is nothing to verify
-    http = httpx.AsyncClient(
-        base_url=base_url,
-        transport=transport,
-        timeout=httpx.Timeout(CLONING, connect=10.0, pool=30.0),
-        verify=verify,
-        trust_env=False,
-        follow_redirects=False,
-    )
-    return ElevenLabs(http, key, retries or Retries())
 
 
 def plain_id(text: str) -> str:
@@ -258,9 +206,9 @@ def segment(identifier: str) -> str:
     return quote(plain_id(identifier), safe="")
 
 
-def _flat(query: Query) -> httpx.QueryParams:
+def _flat(query: Query) -> list[tuple[str, str]]:
     """Lists repeat their name; truth is spelled as JSON does."""
-    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         if isinstance(value, bool):
             pairs.append((name, "true" if value else "false"))
@@ -268,23 +216,4 @@ def _flat(query: Query) -> httpx.QueryParams:
             pairs.append((name, str(value)))
         else:
             pairs.extend((name, item) for item in value)
-    return httpx.QueryParams(pairs)
-
-
-def _lost(error: httpx.HTTPError) -> UpstreamError:
-    """No answer. Before a connection stood nothing was sent; after that, anything may have happened."""
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-        return Unavailable("ElevenLabs can't be reached", maybe_done=False)
-    if isinstance(error, httpx.TimeoutException):
-        return TimedOut("ElevenLabs gave no answer in time", maybe_done=True)
-    return Unavailable("the connection to ElevenLabs broke off", maybe_done=True)
-
-
-def _document(response: httpx.Response) -> Any:
-    """The JSON of a success; an empty body is an empty object, as deletes answer."""
-    if not response.content:
-        return {}
-    try:
-        return response.json()
-    except ValueError:
-        raise UnexpectedAnswer("ElevenLabs answered with something that isn't JSON", maybe_done=True) from None
+    return pairs
