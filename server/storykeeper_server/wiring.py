@@ -18,7 +18,7 @@ from storykeeper_tools.companions import Companions
 from storykeeper_tools.elevenlabs.client import ElevenLabs
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.elevenlabs.link import Link
-from storykeeper_tools.files import Files, allow
+from storykeeper_tools.files import Files, allow, private_folder
 from storykeeper_tools.knowledge_base import KnowledgeBase
 from storykeeper_tools.provisioning.blobs import Blobs
 from storykeeper_tools.provisioning.consents import Consents
@@ -120,6 +120,6 @@ async def embedded(settings: Settings) -> AsyncGenerator[str]:
     from .sandbox.serving import serving
     from .sandbox.state import State
 
-    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with serving(build(State(settings.folder / "elevenlabs.sqlite"))) as url:
+    folder = private_folder(settings.folder)
+    async with serving(build(State(folder / "elevenlabs.sqlite"))) as url:
         yield url

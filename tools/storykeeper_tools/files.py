@@ -11,7 +11,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -88,6 +88,15 @@ def allow(folders: Sequence[Path], *, base: Path | None = None, home: Path | Non
             )
         roots.append((spelled, resolved))
     return Files(tuple(roots), base.resolve() if base else None)
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder, and what is missing above it, for its owner only."""
+    if not folder.exists():
+        private_folder(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+    return folder
 
 
 def refused(path: str) -> FileRefused:

@@ -51,6 +51,7 @@ BY_WORD: Mapping[str, type[StorykeeperError]] = {
     "can_not_use_instant_voice_cloning": PlanLimit,
     "paid_plan_required": PlanLimit,
     "only_for_creator+": PlanLimit,
+    "knowledge_base_limit_exceeded": PlanLimit,
     "voice_limit_reached": VoiceSlotsFull,
     "voice_add_edit_limit_reached": VoiceChangesUsedUp,
     "invalid_audio": RecordingRefused,

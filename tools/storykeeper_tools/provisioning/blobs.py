@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import NotFound
+from ..files import private_folder
 
 CHUNK = 1024 * 1024
 
@@ -35,8 +36,7 @@ class Blobs:
     @contextmanager
     def staging(self) -> Generator[Staging]:
         """Stage blobs; those that are new are taken away again when the block fails."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        staging = Staging(self.folder)
+        staging = Staging(private_folder(self.folder))
         try:
             yield staging
         except BaseException:

@@ -17,6 +17,7 @@ from ..caller import Caller
 from ..companion.consent import STATEMENT, Consent, Granting, genuine, misfit, sign
 from ..companion.spec import ConsentBlock, ConsentKind, Status
 from ..errors import BadInput, NeedsConsent
+from ..files import private_folder
 from ..settings import Consenting
 from .ledger import Ledger
 
@@ -114,7 +115,7 @@ class Consents:
 
     def _key(self) -> bytes:
         """The signing key of this workspace, made at the first use, readable by its owner only."""
-        self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.key_file.parent)
         try:
             with open(self.key_file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 file.write(secrets.token_bytes(32))

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel
 
 from ..errors import Conflict
+from ..files import private_folder
 from .plan import Kind, Plan
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -181,7 +182,7 @@ class Ledger:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")

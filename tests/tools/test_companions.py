@@ -1,0 +1,268 @@
+"""Companions: planned for nothing, provisioned once, never without consent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from judge import Judge
+from stage import EXAMPLE, Stage, open_stage
+from storykeeper_server.sandbox.app import Switches
+from storykeeper_tools.companion.spec import Wish
+from storykeeper_tools.errors import (
+    AuthInvalid,
+    AuthMissing,
+    BadInput,
+    Conflict,
+    FileRefused,
+    NeedsConsent,
+    NotFound,
+    PlanLimit,
+    RecordingRefused,
+    StorykeeperError,
+    VoiceNeedsVerification,
+    VoiceSlotsFull,
+    WhichCompanion,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def dorothy(**more: Any) -> Wish:
+    said = {
+        "subject": {"name": "Dorothy", "relation": "grandmother"},
+        "recordings": [str(EXAMPLE / "recording.mp3")],
+        "memories": [str(EXAMPLE / "memories")],
+    }
+    return Wish.model_validate(said | more)
+
+
+async def made(stage: Stage, wish: Wish | None = None) -> Any:
+    """A companion, with consent."""
+    plan = await stage.call("plan_companion", spec=wish or dorothy())
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    return await stage.call("provision_companion", plan_id=plan.plan_id)
+
+
+async def test_a_plan_shows_everything_and_uploads_nothing(stage: Stage) -> None:
+    """Steps, cost, questions; only questions go to the service."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    assert [(s.action, s.kind, s.name) for s in plan.steps] == [
+        ("create", "voice", "Dorothy"),
+        ("create", "document", "Childhood in Cork"),
+        ("create", "document", "Family and Sundays"),
+        ("create", "document", "The bakery years"),
+        ("create", "agent", "Dorothy (memory companion)"),
+    ]
+    assert plan.cost.voice_slots == 1
+    assert [q.code for q in plan.questions] == ["needs_consent"]
+    assert {method for method, _ in stage.faults.log} == {"GET"}
+    assert plan.plan_id in str(plan)
+
+
+async def test_the_same_wish_is_the_same_plan_wherever_its_files_lie(stage: Stage, tmp_path: Path) -> None:
+    """Contents count, not paths."""
+    copy = tmp_path / "elsewhere.mp3"
+    copy.write_bytes((EXAMPLE / "recording.mp3").read_bytes())
+    first = await stage.call("plan_companion", spec=dorothy())
+    second = await stage.call("plan_companion", spec=dorothy(recordings=["elsewhere.mp3"]))
+    assert (first.plan_id, first.companion) == (second.plan_id, second.companion)
+
+
+async def test_nothing_is_sent_without_consent(stage: Stage) -> None:
+    """Not one byte: the service sees no request that makes anything."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    with pytest.raises(NeedsConsent):
+        await stage.call("provision_companion", plan_id=plan.plan_id)
+    assert {method for method, _ in stage.faults.log} == {"GET"}
+    assert (await stage.call("get_companion", companion="Dorothy")).status == "planned"
+
+
+async def test_a_companion_is_made_and_looked_up_again(stage: Stage) -> None:
+    """By id and by name, with the ids of everything in its text too."""
+    view = await made(stage)
+    assert view.status == "done"
+    again = await stage.call("get_companion", companion="dorothy")
+    assert (again.voice_id, again.agent_id) == (view.voice_id, view.agent_id)
+    assert all(i in str(again) for i in [view.voice_id, view.agent_id, *(d.id for d in view.documents)])
+    [row] = (await stage.call("list_companions")).companions
+    assert (row.companion, row.status, row.agent_id) == (view.companion, "done", view.agent_id)
+
+
+async def test_provisioning_again_makes_nothing(stage: Stage) -> None:
+    """Neither the same plan nor the same wish said anew."""
+    first = await made(stage)
+    stage.faults.log.clear()
+    again = await made(stage)
+    assert again.agent_id == first.agent_id
+    assert {method for method, _ in stage.faults.log} == {"GET"}
+
+
+async def test_memories_on_a_topic_are_found(stage: Stage) -> None:
+    """Word for word, from the staged texts."""
+    await made(stage)
+    view = await stage.call("get_companion", companion="Dorothy", about="bakery")
+    assert view.memories
+    assert all("bakery" in paragraph.lower() for paragraph in view.memories)
+
+
+async def test_what_was_deleted_by_hand_shows_as_drift(stage: Stage) -> None:
+    """And what was made public."""
+    view = await made(stage)
+    await stage.keeper.elevenlabs.patch_agent(view.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}})
+    await stage.keeper.elevenlabs.delete_voice(view.voice_id)
+    told = str(await stage.call("get_companion", companion="Dorothy"))
+    assert f"voice {view.voice_id} was deleted" in told
+    assert f"agent {view.agent_id} is public" in told
+
+
+async def test_another_dorothy_has_to_be_called_new(stage: Stage, tmp_path: Path, recording: Any) -> None:
+    """The same name from another recording is a question, not a guess."""
+    (tmp_path / "other.wav").write_bytes(recording(40))
+    first = await stage.call("plan_companion", spec=dorothy())
+    with pytest.raises(WhichCompanion, match=first.companion):
+        await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"]))
+    second = await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"], companion="new"))
+    assert second.companion != first.companion
+    with pytest.raises(WhichCompanion):
+        await stage.call("get_companion", companion="Dorothy")
+
+
+async def test_a_made_companion_is_not_changed_by_another_plan(stage: Stage) -> None:
+    """It says so, and leaves everything as it is."""
+    view = await made(stage)
+    with pytest.raises(Conflict) as told:
+        await stage.call("plan_companion", spec=dorothy(wishes="faster"))
+    assert "unchanged" in told.value.exists
+    assert (await stage.call("get_companion", companion="Dorothy")).plan_id == view.plan_id
+
+
+async def test_a_plan_that_a_newer_one_replaced_is_out_of_date(stage: Stage) -> None:
+    """Before anything is made, the last plan counts."""
+    old = await stage.call("plan_companion", spec=dorothy())
+    await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    with pytest.raises(Conflict, match="out of date"):
+        await stage.call("provision_companion", plan_id=old.plan_id)
+
+
+async def test_a_run_that_broke_off_goes_on_where_it_was(stage: Stage) -> None:
+    """The voice exists, the agent was refused; said again, only the agent is made."""
+    stage.faults.due = [("GET", "/v1/convai/llm/list", "500 before")] * 4
+    with pytest.raises(StorykeeperError) as told:
+        await made(stage)
+    assert told.value.code == "unavailable"
+    assert "Dorothy (" in told.value.exists
+    stage.faults.log.clear()
+    view = await made(stage)
+    assert view.status == "done"
+    assert [path for method, path in stage.faults.log if method == "POST"] == ["/v1/convai/agents/create"]
+
+
+async def test_giving_up_waiting_does_not_stop_a_run(stage: Stage) -> None:
+    """With no time to wait the run goes on, says how to join it, and is joined."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    at_once = await stage.call("provision_companion", plan_id=plan.plan_id, wait_seconds=0)
+    assert at_once.status == "running"
+    assert plan.plan_id in at_once.next
+    assert (await stage.call("provision_companion", plan_id=plan.plan_id)).status == "done"
+    assert stage.faults.sent("POST", "/v1/voices/add") == 1
+
+
+async def test_a_voice_that_needs_verification_is_blocked_and_not_success(judge: Judge, tmp_path: Path) -> None:
+    """No agent gets it; what exists is named."""
+    async with open_stage(judge, tmp_path, switches=Switches(require_verification=True)) as stage:
+        with pytest.raises(VoiceNeedsVerification) as told:
+            await made(stage)
+        assert "Dorothy (" in told.value.exists
+        assert stage.faults.sent("POST", "/v1/convai/agents/create") == 0
+
+
+async def test_a_plan_without_cloning_is_refused_before_anything_is_made(judge: Judge, tmp_path: Path) -> None:
+    """The free tier has none; the plan warns, provisioning refuses."""
+    async with open_stage(judge, tmp_path, plan="free") as stage:
+        plan = await stage.call("plan_companion", spec=dorothy())
+        assert any(w.startswith("plan_limit") for w in plan.warnings)
+        with pytest.raises(PlanLimit):
+            await made(stage)
+        assert not [1 for method, _ in stage.faults.log if method == "POST"]
+
+
+async def test_full_voice_slots_are_refused_before_anything_is_made(
+    judge: Judge, tmp_path: Path, recording: Any
+) -> None:
+    """Not even a document is left behind."""
+    (tmp_path / "a.wav").write_bytes(recording(40))
+    async with open_stage(judge, tmp_path, plan="starter") as stage:
+        quota = await stage.call("check_quota")
+        for n in range(quota.voice_slots):
+            (tmp_path / "a.wav").write_bytes(recording(40 + n))
+            await stage.call("record_consent", name="A", recordings=["a.wav"], kind="self", granted_by="A")
+            await stage.call("clone_voice", name="A", recordings=["a.wav"])
+        assert (await stage.call("check_quota")).fits_one_more is False
+        stage.faults.log.clear()
+        with pytest.raises(VoiceSlotsFull) as told:
+            await made(stage)
+        assert told.value.exists == "nothing was made"
+        assert not [1 for method, _ in stage.faults.log if method == "POST"]
+
+
+async def test_a_key_of_another_account_is_refused(judge: Judge, tmp_path: Path) -> None:
+    """Its voices aren't ours to find; a workspace belongs to the account it first met."""
+    async with open_stage(judge, tmp_path, key="first", keys=["first", "second"]) as stage:
+        await made(stage)
+    async with open_stage(judge, tmp_path, key="second", keys=["first", "second"]) as stage:
+        with pytest.raises(AuthInvalid, match="another ElevenLabs account"):
+            await stage.call("plan_companion", spec=dorothy())
+
+
+@pytest.mark.parametrize(("key", "kind"), [(None, AuthMissing), ("wrong", AuthInvalid)])
+async def test_no_key_and_a_wrong_key_are_told_apart(
+    judge: Judge, tmp_path: Path, key: str | None, kind: type[StorykeeperError]
+) -> None:
+    """Each with its own way out."""
+    async with open_stage(judge, tmp_path, key=key) as stage:
+        with pytest.raises(kind):
+            await stage.call("plan_companion", spec=dorothy())
+
+
+@pytest.mark.parametrize(
+    ("files", "wish", "kind"),
+    [
+        ({}, {"recordings": ["nothing.wav"]}, FileRefused),
+        ({}, {"recordings": ["/etc/passwd"]}, FileRefused),
+        ({"short.wav": 5.0}, {"recordings": ["short.wav"]}, RecordingRefused),
+        ({"text.wav": b"I am a text."}, {"recordings": ["text.wav"]}, RecordingRefused),
+        ({"empty.md": b" \n"}, {"memories": ["empty.md"]}, BadInput),
+        ({"latin.txt": "Jos\xe9".encode("latin-1")}, {"memories": ["latin.txt"]}, BadInput),
+        ({"photo.jpg": b"\xff\xd8"}, {"memories": ["photo.jpg"]}, BadInput),
+        ({}, {"language": "xx"}, BadInput),
+        ({}, {"companion": "nobody-0000"}, NotFound),
+    ],
+)
+async def test_bad_input_is_refused_and_leaves_nothing(
+    stage: Stage, tmp_path: Path, recording: Any, files: dict[str, Any], wish: dict[str, Any], kind: type
+) -> None:
+    """No companion, no staged bytes, no request that makes anything."""
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(recording(content) if isinstance(content, float) else content)
+    with pytest.raises(kind) as told:
+        await stage.call("plan_companion", spec=dorothy(**wish))
+    assert len(str(told.value)) <= 600
+    assert (await stage.call("list_companions")).companions == []
+    blobs = stage.keeper.settings.folder / "blobs"
+    if kind is not NotFound:
+        assert not list(blobs.iterdir()) if blobs.exists() else True
+    assert {method for method, _ in stage.faults.log} <= {"GET"}
+
+
+async def test_state_is_readable_by_its_owner_only(stage: Stage) -> None:
+    """Recordings and memories lie in it."""
+    await made(stage)
+    folder = stage.keeper.settings.folder
+    assert folder.stat().st_mode & 0o077 == 0
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(("-wal", "-shm"))]
+    assert {p.stat().st_mode & 0o077 for p in files} == {0}
+    assert len(files) >= 6

@@ -1,0 +1,88 @@
+"""Settings: typed, checked, and forgiving only where nothing can go wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storykeeper_tools.elevenlabs.hosts import address
+from storykeeper_tools.errors import BadInput
+from storykeeper_tools.settings import read
+
+HOME = Path("/somewhere")
+
+
+def test_nothing_set_is_the_real_service_without_a_key() -> None:
+    """And no file may be read."""
+    settings = read({}, HOME)
+    assert (settings.api_key, settings.workspace, settings.files, settings.warnings) == (None, "main", (), ())
+    assert settings.folder == HOME / "main"
+    assert address(settings.region, settings.url) == "https://api.elevenlabs.io"
+
+
+def test_a_key_is_never_shown() -> None:
+    """Not even by accident, in a log of the settings."""
+    assert "sk_secret" not in repr(read({"ELEVENLABS_API_KEY": "sk_secret"}, HOME))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"), [("sk_1\n", "sk_1"), ("  sk_1 ", "sk_1"), ("", None), ("${KEY}", None), ("sk 1\r\nx: y", None)]
+)
+def test_a_key_is_cleaned_or_ignored(text: str, key: str | None) -> None:
+    """A line break can never become a header."""
+    assert read({"ELEVENLABS_API_KEY": text}, HOME).api_key == key
+
+
+def test_the_sandbox_and_this_machine_are_the_sandbox_workspace() -> None:
+    """Nothing that isn't real can mix with what is."""
+    assert read({"STORYKEEPER_SANDBOX": "1", "STORYKEEPER_WORKSPACE": "family"}, HOME).workspace == "sandbox"
+    assert read({"STORYKEEPER_ELEVENLABS_URL": "http://127.0.0.1:8765"}, HOME).workspace == "sandbox"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"STORYKEEPER_SANDBOX": "1", "STORYKEEPER_ELEVENLABS_URL": "https://api.elevenlabs.io"},
+        {"STORYKEEPER_SANDBOX": "maybe"},
+        {"STORYKEEPER_REGION": "moon"},
+        {"STORYKEEPER_WORKSPACE": "../x"},
+        {"STORYKEEPER_WORKSPACE": "sandbox"},
+        {"STORYKEEPER_CONSENT": "never"},
+    ],
+)
+def test_what_cannot_be_meant_is_refused(environ: dict[str, str]) -> None:
+    """Naming the variable."""
+    with pytest.raises(BadInput, match="STORYKEEPER"):
+        read(environ, HOME)
+
+
+def test_a_misspelt_setting_is_pointed_out() -> None:
+    """With the nearest real one."""
+    [warning] = read({"STORYKEEPER_FILE": "/x"}, HOME).warnings
+    assert "STORYKEEPER_FILES" in warning
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.elevenlabs.io",
+        "https://elevenlabs.io.evil.example",
+        "https://evil.example",
+        "https://user@api.elevenlabs.io",
+        "http://127.0.0.1.evil.example",
+        "http://169.254.169.254",
+    ],
+)
+def test_the_key_goes_to_elevenlabs_or_this_machine_only(url: str) -> None:
+    """Any other address is refused."""
+    with pytest.raises(BadInput):
+        address("default", url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.elevenlabs.io", "http://127.0.0.1:9/x/", "http://[::1]:9", "http://localhost"]
+)
+def test_known_addresses_are_taken(url: str) -> None:
+    """Without a slash at the end."""
+    assert address("default", url) == url.rstrip("/")
