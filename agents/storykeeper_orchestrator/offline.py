@@ -70,9 +70,6 @@ _PERSON = re.compile(
 )
 _DEAD = re.compile(r"\b(late|died|dead|deceased|passed away|passed on)\b", re.I)
 _MAKE = re.compile(r"\b(make|create|build|provision|prepare)\b.*\bcompanion\b", re.I | re.S)
-_ABOUT_CONSENT = re.compile(
-    r"\b(consent\w*|agree[sd]?|permission|allow(s|ed)?|executor|executrix|heir|guardian)\b", re.I
-)
 _WISHES = re.compile(r"\b(?:should|shall|must|to)\s+(?:sound|be|speak|talk)\s+(?P<wishes>[^.]+)", re.I)
 _ID = re.compile(r"\b[a-z0-9-]+-[0-9a-f]{4,}\b")
 
@@ -219,10 +216,8 @@ def wishes(text: str) -> str:
 
 
 def agreement(text: str, name: str, *, deceased: bool) -> dict[str, str]:
-    """The sentence about consent, word for word, with who gave it; nothing where it is denied or unclear."""
+    """The sentence that gives consent, word for word, with who gave it; nothing where that isn't plainly said."""
     for sentence in re.split(r"(?<=[.!?])\s+", text):
-        if not _ABOUT_CONSENT.search(sentence) or consent.NO.search(sentence):
-            continue
         kind, by = _kind(sentence, name, deceased=deceased)
         if kind:
             return {"consent_statement": sentence.strip(), "consent_kind": kind, "consent_by": by}
@@ -230,12 +225,11 @@ def agreement(text: str, name: str, *, deceased: bool) -> dict[str, str]:
 
 
 def _kind(sentence: str, name: str, *, deceased: bool) -> tuple[str, str]:
-    if consent.HEIR.search(sentence):
+    if consent.ours(sentence, consent.HEIR):
         return "executor_or_heir", "the keeper"
-    if consent.GUARDIAN.search(sentence):
+    if consent.ours(sentence, consent.GUARDIAN):
         return "guardian", "the keeper"
-    theirs = re.search(r"\b(he|she|they|her|his|their)\b", sentence, re.I) or (name and name in sentence)
-    return ("self", name) if theirs and not deceased else ("", "")
+    return ("self", name) if not deceased and consent.theirs(sentence, name) else ("", "")
 
 
 def explain(tool: str, response: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from stage import EXAMPLE, Stage
 from storykeeper_tools.caller import Answer
+from storykeeper_tools.companion.spec import Wish
 from storykeeper_tools.errors import BadInput, Conflict, NeedsConsent, NotFound, RecordingRefused, WrongKind
 
 pytestmark = pytest.mark.anyio
@@ -217,12 +218,10 @@ async def test_a_person_who_can_be_asked_confirms_a_consent(stage: Stage) -> Non
 
 async def test_provisioning_asks_a_person_for_the_consent_that_is_missing(stage: Stage) -> None:
     """Who agrees, and as what."""
-    from storykeeper_tools.companion.spec import Wish
-
     wish = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": [RECORDING]})
     plan = await stage.call("plan_companion", spec=wish)
+    heir = Person(agree=True, kind="executor_or_heir", granted_by="Ann")
     with pytest.raises(NeedsConsent):
-        heir = Person(agree=True, kind="executor_or_heir", granted_by="Ann")
         await stage.call("provision_companion", plan_id=plan.plan_id, caller=heir)
     herself = Person(agree=True, kind="self", granted_by="Dorothy")
     assert (await stage.call("provision_companion", plan_id=plan.plan_id, caller=herself)).status == "done"

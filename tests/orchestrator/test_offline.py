@@ -1,0 +1,173 @@
+"""The rules read a sentence as a person means it, and never find a consent that wasn't given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.genai import types
+
+from storykeeper_orchestrator import consent
+from storykeeper_orchestrator.offline import decide, read
+from storykeeper_tools.errors import NeedsConsent
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        (
+            "Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.",
+            {
+                "name": "Dorothy",
+                "relation": "grandmother",
+                "language": "en",
+                "recordings": ["examples/dorothy"],
+                "memories": ["examples/dorothy"],
+                "consent_kind": "self",
+                "consent_by": "Dorothy",
+                "consent_statement": "She spoke English and gave me her consent.",
+            },
+        ),
+        (
+            "make a companion of mum Mary Ann O'Neill from mum.m4a and notes/ and tape 2.mp3",
+            {
+                "name": "Mary Ann O'Neill",
+                "relation": "mum",
+                "language": "en",
+                "recordings": ["mum.m4a", "2.mp3"],
+                "memories": ["notes/"],
+            },
+        ),
+        (
+            "Build a companion of my late father José from /tapes/jose.wav. I am his executor and agree. He spoke Spanish. "
+            "It should speak slowly and warmly.",
+            {
+                "name": "José",
+                "relation": "father",
+                "deceased": True,
+                "language": "es",
+                "recordings": ["/tapes/jose.wav"],
+                "wishes": "slowly and warmly",
+                "consent_kind": "executor_or_heir",
+                "consent_by": "the keeper",
+                "consent_statement": "I am his executor and agree.",
+            },
+        ),
+    ],
+)
+def test_a_sentence_is_read(sentence: str, found: dict[str, Any]) -> None:
+    """Name, relation, paths, language, wishes, consent; and nothing that isn't said."""
+    assert read(sentence) == found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "She did not consent.",
+        "She never agreed to it.",
+        "I have no permission.",
+        "Do it without her consent.",
+        "She hasn't agreed yet.",
+        "She refused to give her consent.",
+        "Would she have agreed?",
+        "I hope she agrees.",
+        "She might consent.",
+        "If she agrees, go on.",
+        "I will ask for her permission.",
+        "She would have agreed.",
+        "I agree with her voice being cloned.",
+        "She gave me her recipe. I consent.",
+        "My brother agreed.",
+        "She said that my brother agreed.",
+        "She agreed? ",
+        "Her doctor gave me permission.",
+        "I am her heir.",
+        "She wants her consent form back.",
+        "",
+    ],
+)
+def test_what_is_no_consent_is_never_taken_for_one(said: str) -> None:
+    """Denied, hoped for, conditional or asked about."""
+    assert "consent_kind" not in read(f"Make a companion of my mother Ruth from ruth.wav. {said}")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "She agreed.",
+        "Ruth has given me her permission.",
+        "She has also gladly agreed to it.",
+        "She spoke French, and gave us her written consent.",
+        "She consents.",
+    ],
+)
+def test_a_plain_consent_is_heard(said: str) -> None:
+    """Of the very person, in the present or the past."""
+    found = read(f"Make a companion of my mother Ruth from ruth.wav. {said}")
+    assert (found["consent_kind"], found["consent_by"], found["consent_statement"]) == ("self", "Ruth", said)
+
+
+def test_the_dead_do_not_consent_now() -> None:
+    """Only an executor or heir does."""
+    assert "consent_kind" not in read("Make a companion of my late mother Ruth from ruth.wav. She agreed to it.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "deceased", "kind"),
+    [
+        ("yes", False, "self"),
+        ("Yes, she agreed.", False, "self"),
+        ("I am her legal guardian and I agree", False, "guardian"),
+        ("yes, I am her executor", True, "executor_or_heir"),
+    ],
+)
+def test_an_answer_is_recorded_in_its_words(answer: str, deceased: bool, kind: str) -> None:
+    """With the question it answers."""
+    given = consent.answered("Has Ruth agreed?", answer, "Ruth", deceased=deceased)
+    assert given.kind == kind
+    assert given.statement == f"Asked: Has Ruth agreed? Answered: {answer}"
+
+
+@pytest.mark.parametrize(
+    "answer", ["no", "not yet", "maybe", "I don't know", "go ahead", "", "she hasn't", "if she agrees"]
+)
+def test_anything_but_a_clear_yes_is_a_no(answer: str) -> None:
+    """Consent isn't guessed."""
+    with pytest.raises(NeedsConsent):
+        consent.answered("Has Ruth agreed?", answer, "Ruth", deceased=False)
+
+
+def said(*texts: str) -> list[types.Content]:
+    return [types.UserContent(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "arguments"),
+    [
+        ("How much quota is left?", "check_quota", {}),
+        ("list my companions", "list_companions", {}),
+        ("show dorothy-7f3a", "get_companion", {"companion": "dorothy-7f3a"}),
+        ("give me the link to dorothy-7f3a", "get_signed_url", {"of": "dorothy-7f3a"}),
+    ],
+)
+def test_small_wishes_are_single_tools(text: str, tool: str, arguments: dict[str, str]) -> None:
+    """One call each."""
+    call = decide(said(text)).function_call
+    assert call is not None
+    assert (call.name, call.args) == (tool, arguments)
+
+
+def test_what_is_missing_is_asked_for_and_then_understood() -> None:
+    """The answer adds to the wish before it."""
+    wish = "Make a companion of my mother Ruth"
+    assert "Which recording" in (decide(said(wish)).text or "")
+    call = decide([*said(wish), types.ModelContent("Which recording?"), *said("ruth.wav")]).function_call
+    assert call is not None
+    assert call.args is not None
+    assert (call.args["name"], call.args["recordings"]) == ("Ruth", ["ruth.wav"])
+
+
+def test_what_is_not_understood_is_said_honestly() -> None:
+    """That these are rules, and what they understand."""
+    text = decide(said("Write me a poem")).text or ""
+    assert "not a language model" in text

@@ -1,0 +1,216 @@
+"""The command line, as a process: results on stdout, the rest on stderr, exit codes that say who must act."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLE = ROOT / "examples" / "dorothy"
+DOROTHY = ["--name", "Dorothy", "--audio", str(EXAMPLE / "recording.mp3")]
+
+
+class Ran:
+    """What a command did."""
+
+    def __init__(self, code: int | None, out: bytes, err: bytes) -> None:
+        self.code = code
+        self.out = out.decode()
+        self.err = err.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def storykeeper(tmp_path: Path) -> Callable[..., Any]:
+    """Runs the command in an empty folder, with a home of its own, and no terminal."""
+
+    async def run(*arguments: str, **more: str) -> Ran:
+        kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+        environ = {**kept, "HOME": str(tmp_path / "home"), "STORYKEEPER_HOME": str(tmp_path / "state"), **more}
+        command = [sys.executable, "-m", "storykeeper_server", *arguments]
+        (tmp_path / "work").mkdir(exist_ok=True)
+        done = await anyio.run_process(command, env=environ, cwd=tmp_path / "work", check=False)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+async def test_help_and_version_need_nothing(storykeeper: Any) -> None:
+    """Neither a key nor a network."""
+    version = await storykeeper("--version")
+    assert (version.code, version.out) == (0, "storykeeper 0.1.0\n")
+    help = await storykeeper("--help")
+    assert help.code == 0
+    assert all(command in help.out for command in ("provision", "plan", "list", "show", "mcp", "sandbox"))
+
+
+async def test_usage_errors_exit_with_2(storykeeper: Any) -> None:
+    """With the usage on stderr."""
+    ran = await storykeeper("provision", "--no-such-option")
+    assert (ran.code, ran.out) == (2, "")
+    assert "usage:" in ran.err
+
+
+async def test_files_become_a_companion_in_the_sandbox(storykeeper: Any) -> None:
+    """Planned, agreed, made, listed, shown; only the result is on stdout."""
+    made = await storykeeper(
+        "provision", *DOROTHY, "--memories", str(EXAMPLE / "memories"), "--consent", "self", "--yes", "--json", "--sandbox"
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    assert set(made.json) == {
+        "companion", "status", "voice_id", "documents", "agent_id", "signed_url", "expires_at", "talk", "warnings", "next"
+    }  # fmt: skip
+    assert made.json["status"] == "done"
+    assert "create voice 'Dorothy'" in made.err
+    assert any("sandbox" in warning for warning in made.json["warnings"])
+
+    listed = await storykeeper("list", "--sandbox", "--json")
+    assert [c["companion"] for c in listed.json["companions"]] == [made.json["companion"]]
+    shown = await storykeeper("show", "Dorothy", "--about", "Cork", "--sandbox")
+    assert made.json["agent_id"] in shown.out
+    assert "Cork" in shown.out
+    ids = await storykeeper("provision", *DOROTHY, "--memories", str(EXAMPLE / "memories"), "--env", "--sandbox")
+    assert f"ELEVENLABS_AGENT_ID={made.json['agent_id']}\n" in ids.out
+    assert f"ELEVENLABS_VOICE_ID={made.json['voice_id']}\n" in ids.out
+
+
+async def test_a_plan_is_shown_with_its_spec_and_spends_nothing(storykeeper: Any) -> None:
+    """From companion.yaml, whose paths are relative to it."""
+    ran = await storykeeper("plan", str(EXAMPLE / "companion.yaml"), "--json", "--sandbox")
+    assert ran.code == 0, ran.err
+    assert {"spec", "steps", "cost", "warnings", "questions", "plan_id"} <= set(ran.json)
+    assert ran.json["spec"]["consent"]["kind"] == "self"
+    assert len(ran.json["steps"]) == 5
+    assert (await storykeeper("list", "--sandbox", "--json")).json["companions"][0]["status"] == "planned"
+
+
+async def test_yes_is_not_consent(storykeeper: Any) -> None:
+    """It confirms spending, and nothing else."""
+    ran = await storykeeper("provision", *DOROTHY, "--yes", "--json", "--sandbox")
+    assert ran.code == 3
+    assert ran.json["error"]["code"] == "needs_consent"
+
+
+async def test_consent_is_not_a_yes_to_spending(storykeeper: Any) -> None:
+    """Without a terminal nobody says it."""
+    ran = await storykeeper("provision", *DOROTHY, "--consent", "self", "--sandbox")
+    assert ran.code == 3
+    assert "needs_confirm" in ran.err
+
+
+def sound(path: Path, seconds: float) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(int(seconds * 32_000)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--name", "A", "--audio", "missing.wav"], 4, "file_refused"),
+        (["--name", "A", "--audio", "/etc/hosts"], 4, "recording_refused"),
+        (["--name", "A", "--audio", "short.wav"], 4, "recording_refused"),
+        (["--name", "A", "--audio", "text.wav"], 4, "recording_refused"),
+        (["--name", "A", "--audio", "long.wav", "--memories", "empty.md"], 4, "bad_input"),
+        (["--name", "A"], 4, "bad_input"),
+        (["--name", " ", "--audio", "long.wav"], 4, "bad_input"),
+        (["--name", "A", "--audio", "long.wav", "--language", "xx"], 4, "bad_input"),
+        (["--name", "A", "--audio", "long.wav", "--consent", "guardian"], 4, "bad_input"),
+        ([], 4, "bad_input"),
+    ],
+)
+async def test_bad_input_is_one_helpful_sentence(
+    storykeeper: Any, tmp_path: Path, arguments: list[str], code: int, told: str
+) -> None:
+    """With its code and exit code, and nothing is left behind."""
+    work = tmp_path / "work"
+    work.mkdir()
+    sound(work / "short.wav", 5)
+    sound(work / "long.wav", 70)
+    (work / "text.wav").write_text("I am a text.")
+    (work / "empty.md").write_text("")
+    ran = await storykeeper("provision", *arguments, "--yes", "--json", "--sandbox")
+    assert ran.code == code, ran.err
+    assert ran.json["error"]["code"] == told
+    assert "Traceback" not in ran.err
+    assert not list((tmp_path / "state").rglob("blobs/*"))
+
+
+async def test_without_a_key_both_ways_out_are_named(storykeeper: Any) -> None:
+    """Nothing is tried."""
+    ran = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes")
+    assert ran.code == 5
+    assert "auth_missing" in ran.err
+    assert "ELEVENLABS_API_KEY" in ran.err
+    assert "--sandbox" in ran.err
+
+
+async def test_a_wrong_key_is_the_accounts_matter(storykeeper: Any, sandbox_url: str) -> None:
+    """Exit code 5."""
+    ran = await storykeeper("list", ELEVENLABS_API_KEY="sk_wrong", STORYKEEPER_ELEVENLABS_URL=sandbox_url)
+    assert ran.code == 0
+    ran = await storykeeper(
+        "provision", *DOROTHY, "--consent", "self", "--yes",
+        ELEVENLABS_API_KEY="sk_wrong", STORYKEEPER_ELEVENLABS_URL=sandbox_url,
+    )  # fmt: skip
+    assert ran.code == 5
+    assert "auth_invalid" in ran.err
+    assert "sk_wrong" not in ran.err
+
+
+async def test_a_service_out_of_reach_is_upstreams_matter(storykeeper: Any, free_tcp_port: int) -> None:
+    """Exit code 6."""
+    ran = await storykeeper(
+        "provision", *DOROTHY, ELEVENLABS_API_KEY="k", STORYKEEPER_ELEVENLABS_URL=f"http://127.0.0.1:{free_tcp_port}"
+    )  # fmt: skip
+    assert ran.code == 6
+    assert "can't be reached" in ran.err
+
+
+@pytest.mark.parametrize("companion", ["nobody-0000", "../x", ""])
+async def test_an_unknown_companion_is_not_found(storykeeper: Any, companion: str) -> None:
+    """Whatever it is called."""
+    ran = await storykeeper("show", companion, "--sandbox")
+    assert ran.code == 4
+    assert "not_found" in ran.err
+
+
+async def test_not_waiting_says_how_to_go_on(storykeeper: Any) -> None:
+    """Exit code 7, and said again it is finished."""
+    first = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--no-wait", "--json", "--sandbox")
+    assert first.code == 7
+    assert "provision_companion" in first.json["next"]
+    again = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--json", "--sandbox")
+    assert again.code == 0
+    assert again.json["companion"] == first.json["companion"]
+
+
+async def test_a_sentence_that_names_no_recording_is_asked_back(storykeeper: Any) -> None:
+    """Exit code 3, with the question."""
+    ran = await storykeeper("provision", "--yes", "--json", "--sandbox", "Make a companion of my mother Ruth.")
+    assert ran.code == 3, ran.err
+    assert ran.json["error"]["code"] == "needs_answer"
+    assert "recording" in ran.json["error"]["what"]
+
+
+async def test_a_sentence_without_consent_makes_nothing(storykeeper: Any, tmp_path: Path) -> None:
+    """Not even with --yes."""
+    (tmp_path / "work").mkdir()
+    sound(tmp_path / "work" / "mum.wav", 70)
+    sentence = "Make a companion of my mother Ruth from mum.wav."
+    ran = await storykeeper("provision", "--yes", "--json", "--sandbox", sentence)
+    assert ran.code == 3, ran.err
+    assert ran.json["error"]["code"] == "needs_consent"
+    assert (await storykeeper("list", "--sandbox", "--json")).json["companions"][0]["agent_id"] is None

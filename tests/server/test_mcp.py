@@ -1,0 +1,266 @@
+"""The MCP server: what hosts see, in both eras of the protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.server import MCPServer
+from mcp.types import INVALID_PARAMS, ElicitResult
+
+from stage import EXAMPLE, Stage
+from storykeeper_server.mcp.app import build
+from storykeeper_server.wiring import offered
+from storykeeper_tools.account import Quota
+from storykeeper_tools.catalogue import Tool
+
+pytestmark = pytest.mark.anyio
+SNAPSHOT = Path(__file__).parent / "tools.json"
+SPEC = {"subject": {"name": "Dorothy"}, "recordings": [str(EXAMPLE / "recording.mp3")]}
+
+
+@asynccontextmanager
+async def running(_: object) -> AsyncGenerator[None]:
+    """The stage opens and closes what the tools need."""
+    yield
+
+
+def server(stage: Stage, **settings: Any) -> MCPServer[None]:
+    chosen = replace(stage.keeper.settings, **settings)
+    return build(offered(chosen, stage.keeper.tools), running, "0.1.0")
+
+
+async def listed(stage: Stage) -> list[dict[str, Any]]:
+    async with Client(server(stage)) as client:
+        return [t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in (await client.list_tools()).tools]
+
+
+async def test_the_published_tools_are_the_reviewed_ones(stage: Stage) -> None:
+    """Names, schemas and hints are a file: whoever changes them writes it anew and reads the difference."""
+    shown = json.dumps(await listed(stage), indent=1, ensure_ascii=False) + "\n"
+    if os.environ.get("REVIEWED"):
+        SNAPSHOT.write_text(shown, encoding="utf-8")
+    assert shown == SNAPSHOT.read_text(encoding="utf-8"), "run the test with REVIEWED=1 and read the difference"
+
+
+async def test_every_tool_is_fully_described_and_the_list_is_short(stage: Stage) -> None:
+    """At most 20 tools and 16,000 characters; a title, a sentence, four hints and both schemas each."""
+    tools = await listed(stage)
+    assert len(tools) <= 20
+    assert len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False)) <= 16_000
+    for tool in tools:
+        assert tool["title"]
+        assert 0 < len(tool["description"]) <= 300
+        assert set(tool["annotations"]) == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+        assert tool["inputSchema"]["additionalProperties"] is False
+        assert tool["outputSchema"]["properties"]
+        assert "caller" not in tool["inputSchema"]["properties"]
+
+
+async def test_what_spends_or_mints_is_not_called_reading(stage: Stage) -> None:
+    """Hints are promises to whoever approves a call."""
+    hints = {tool["name"]: tool["annotations"] for tool in await listed(stage)}
+    reading = {name for name, hint in hints.items() if hint["readOnlyHint"]}
+    assert reading == {
+        "check_quota",
+        "inspect_recording",
+        "list_voices",
+        "list_knowledge_base",
+        "list_agents",
+        "get_agent",
+        "get_companion",
+        "list_companions",
+    }
+    assert {name for name, hint in hints.items() if not hint["openWorldHint"]} == {
+        "inspect_recording",
+        "list_companions",
+    }
+
+
+async def test_a_server_can_offer_less(stage: Stage) -> None:
+    """Only what reads, only what a companion needs."""
+    everything = {tool.name for tool in stage.keeper.tools}
+    async with Client(server(stage, read_only=True)) as client:
+        some = {tool.name for tool in (await client.list_tools()).tools}
+    assert "clone_voice" not in some
+    assert some < everything
+    async with Client(server(stage, tools="companion")) as client:
+        assert "clone_voice" not in {tool.name for tool in (await client.list_tools()).tools}
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("check_quota", {"dry_runn": True}, "unknown_argument · there is no argument dry_runn"),
+        (
+            "plan_companion",
+            {"spec": {**SPEC, "langauge": "en"}},
+            "unknown_argument · there is no argument spec.langauge",
+        ),
+        ("plan_companion", {}, "bad_input · spec: Field required"),
+        ("plan_companion", {"spec": {**SPEC, "voice": {"speed": 9}}}, "bad_input · spec.voice.speed"),
+        ("provision_companion", {"plan_id": "x", "wait_seconds": float("nan")}, "bad_input · wait_seconds"),
+        ("provision_companion", {"plan_id": "plan_unknown"}, "not_found · there is no such plan"),
+        ("get_agent", {"agent_id": "../../v1/user"}, "bad_input · that is not an id"),
+        ("get_agent", {"agent_id": "agent_unknown"}, "not_found · ElevenLabs answered 404"),
+        ("update_agent", {"agent_id": "agent_unknown", "name": "X"}, "not_found · no agent with that id"),
+        ("get_signed_url", {"of": "nobody-0000"}, "not_found · no companion or agent"),
+        ("clone_voice", {"name": "A", "recordings": ["/etc/passwd"]}, "file_refused · can't read 'passwd'"),
+    ],
+)
+async def test_refusals_are_results_that_say_what_to_do(
+    stage: Stage, mode: Any, name: str, arguments: dict[str, Any], told: str
+) -> None:
+    """`code · what happened · what exists now · what to call next`, under 600 characters."""
+    async with Client(server(stage), mode=mode) as client:
+        result = await client.call_tool(name, arguments)
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert result.is_error
+    assert text.startswith(told)
+    assert len(text.split(" · ")) == 4
+    assert len(text) <= 600
+
+
+async def test_input_is_never_repeated(stage: Stage) -> None:
+    """A value in the wrong place may be a secret."""
+    async with Client(server(stage)) as client:
+        result = await client.call_tool("plan_companion", {"spec": {**SPEC, "wishes": {"key": "sk_secret"}}})
+    assert result.is_error
+    assert "sk_secret" not in str(result)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_an_unknown_tool_is_a_protocol_error(stage: Stage, mode: Any) -> None:
+    """With the names there are."""
+    async with Client(server(stage), mode=mode) as client:
+        with pytest.raises(MCPError, match="check_quota") as told:
+            await client.call_tool("clone_everything", {})
+    assert told.value.error.code == INVALID_PARAMS
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_host_that_can_ask_is_asked_for_consent(stage: Stage, mode: Any) -> None:
+    """The person at the host answers; then the companion is made, in one call."""
+    asked: list[str] = []
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        return ElicitResult(action="accept", content={"agree": True, "kind": "self", "granted_by": "Dorothy"})
+
+    async with Client(server(stage), mode=mode, elicitation_callback=answer) as client:
+        plan = (await client.call_tool("plan_companion", {"spec": SPEC})).structured_content
+        assert plan is not None
+        made = await client.call_tool("provision_companion", {"plan_id": plan["plan_id"]})
+    assert made.structured_content is not None, made
+    assert made.structured_content["status"] == "done"
+    assert asked == ["May the voice of Dorothy be cloned for a private memory companion? Who agrees?"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_person_who_declines_is_heard(stage: Stage, mode: Any) -> None:
+    """Nothing is made."""
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="decline")
+
+    async with Client(server(stage), mode=mode, elicitation_callback=answer) as client:
+        plan = (await client.call_tool("plan_companion", {"spec": SPEC})).structured_content
+        assert plan is not None
+        made = await client.call_tool("provision_companion", {"plan_id": plan["plan_id"]})
+    assert made.is_error
+    assert made.content[0].text.startswith("needs_consent")  # type: ignore[union-attr]
+    assert not [1 for method, _ in stage.faults.log if method == "POST"]
+
+
+async def test_something_that_breaks_says_nothing_of_itself(stage: Stage) -> None:
+    """A defect of ours is `internal`, without its text."""
+
+    async def broken_tool() -> Quota:
+        """Breaks."""
+        raise RuntimeError("sk_secret in a traceback")
+
+    broken = build([Tool(broken_tool, "Broken", "reads")], running, "0")
+    async with Client(broken) as client:
+        result = await client.call_tool("broken_tool", {})
+    assert result.is_error
+    assert result.content[0].text.startswith("internal · ")  # type: ignore[union-attr]
+    assert "sk_secret" not in str(result)
+
+
+def environ(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+    return {**kept, "HOME": str(home), "STORYKEEPER_HOME": str(home / "state"), **more}
+
+
+async def test_without_a_key_it_starts_and_lists_and_says_what_is_missing(tmp_path: Path) -> None:
+    """And on stdout there is nothing but the protocol, to the last byte."""
+    calls = [
+        {"method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}},
+        {"method": "tools/list", "params": {}},
+        {"method": "tools/call", "params": {"name": "check_quota", "arguments": {}}},
+        {"method": "tools/call", "params": {"name": "inspect_recording", "arguments": {"recordings": ["x"]}}},
+    ]  # fmt: skip
+    lines = [json.dumps({"jsonrpc": "2.0", "id": n, **call}) for n, call in enumerate(calls)]
+    lines.insert(1, json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+    command = [sys.executable, "-m", "storykeeper_server", "mcp"]
+    seen: list[dict[str, Any]] = []
+    async with await anyio.open_process(command, env=environ(tmp_path, STORYKEEPER_TYPO="1")) as process:
+        assert process.stdin
+        assert process.stdout
+        await process.stdin.send("".join(f"{line}\n" for line in lines).encode())
+        text = ""
+        with anyio.fail_after(30):
+            while len(seen) < len(calls):
+                text += (await process.stdout.receive()).decode()
+                *whole, text = text.split("\n")
+                seen += [json.loads(line) for line in whole]
+            await process.stdin.aclose()
+            rest = text + "".join([chunk.decode() async for chunk in process.stdout])
+            assert await process.wait() == 0
+    answers = {answer["id"]: answer["result"] for answer in seen}
+    assert rest == ""
+    assert len(answers[1]["tools"]) == 17
+    assert answers[2]["content"][0]["text"].startswith("auth_missing · there is no ElevenLabs key")
+    assert answers[3]["content"][0]["text"].startswith("file_refused")
+
+
+async def test_over_http_it_serves_this_machine(tmp_path: Path, free_tcp_port: int) -> None:
+    """The same tools at /mcp; to other addresses it isn't bound at all."""
+    command = [sys.executable, "-m", "storykeeper_server", "mcp", "--sandbox", "--http", f"127.0.0.1:{free_tcp_port}"]
+    async with await anyio.open_process(command, env=environ(tmp_path)) as process:
+        try:
+            with anyio.fail_after(30):
+                await listening(free_tcp_port)
+                async with Client(f"http://127.0.0.1:{free_tcp_port}/mcp") as client:
+                    quota = await client.call_tool("check_quota", {})
+            assert quota.structured_content is not None
+            assert quota.structured_content["tier"] == "creator"
+        finally:
+            process.terminate()
+            await process.wait()
+
+    open_to_all = [*command[:-1], "0.0.0.0:8000"]
+    refused = await anyio.run_process(open_to_all, env=environ(tmp_path), check=False)
+    assert refused.returncode == 4
+    assert b"loopback address" in refused.stderr
+
+
+async def listening(port: int) -> None:
+    """Until somebody does."""
+    while True:
+        try:
+            await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
+        except OSError:
+            await anyio.lowlevel.checkpoint()
+        else:
+            return
