@@ -55,7 +55,7 @@ ifdef UV
 	@uv pip install -q --python .venv --compile-bytecode --require-hashes $(addprefix -r ,$(PINNED))
 	@uv pip install -q --python .venv --no-deps --no-build-isolation -e .
 else
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes $(addprefix -r ,$(PINNED))
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
