@@ -14,7 +14,7 @@ SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy.
 .PHONY: demo test check bench clean requirements
 
 demo: .venv/run
-	@STORYKEEPER_HOME=.cache/demo $(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
+	@$(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
 
 test: .venv/dev
 	@PYTHON=$(BIN)/python bash scripts/test

@@ -45,7 +45,6 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
     while True:
         turn = await _turn(runner, message)
         if turn.outcome is not None:
-            terminal.say(turn.said)
             return turn.outcome
         if turn.question is None:
             answer = await terminal.ask(turn.said)

@@ -19,7 +19,7 @@ from storykeeper_tools.files import Files, allow
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
-from .terminal import Terminal
+from .terminal import Terminal, described
 from .wiring import Storykeeper, embedded, settings, wire
 
 STILL_GOING = 7
@@ -56,13 +56,21 @@ async def plan(arguments: argparse.Namespace) -> int:
 
 async def list_companions(arguments: argparse.Namespace) -> int:
     async with opened(arguments) as keeper:
-        show_result(await keeper.companions.list_companions(), arguments)
+        found = await keeper.companions.list_companions()
+        if arguments.json:
+            print_json(found.model_dump(mode="json"))
+        else:
+            print(found)
     return 0
 
 
 async def show(arguments: argparse.Namespace) -> int:
     async with opened(arguments) as keeper:
-        show_result(await keeper.companions.get_companion(arguments.companion, arguments.about), arguments)
+        view = await keeper.companions.get_companion(arguments.companion, arguments.about)
+        if arguments.json:
+            print_json(view.model_dump(mode="json"))
+        else:
+            print("\n".join([described(view, None), *view.memories]))
     return 0
 
 
@@ -190,8 +198,7 @@ async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argpars
     elif arguments.json:
         print_json(_finished(view, link.signed_url if link else None, link.expires_at if link else None))
     else:
-        print(view)
-        print(f"Talk within 15 minutes (a credential, don't share it): {link.signed_url}" if link else "")
+        print(described(view, link))
     return 0 if view.status == "done" else STILL_GOING
 
 
@@ -249,13 +256,6 @@ def _loopback(address: str) -> tuple[str, int]:
 
 
 # Printing
-
-
-def show_result(result: Any, arguments: argparse.Namespace) -> None:
-    if arguments.json:
-        print_json(result.model_dump(mode="json"))
-    else:
-        print(result)
 
 
 def print_json(document: Any) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from storykeeper_tools.caller import NOBODY, Answer
 from storykeeper_tools.companion.spec import ConsentBlock, Status
+from storykeeper_tools.companions import CompanionView
+from storykeeper_tools.sessions import SignedUrl
+from storykeeper_tools.settings import SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Terminal:
 
     async def confirm(self, question: str) -> bool:
         if self.yes:
+            self.say(f"{question} yes (--yes)")
             return True
         answer = await self.ask(f"{question} [y/N]")
         return answer is not None and answer.strip().lower() in {"y", "yes"}
@@ -68,6 +72,20 @@ class Terminal:
         return ConsentBlock(
             kind="executor_or_heir", granted_by=who, statement=f"Said at the terminal: {answer.strip()}"
         )
+
+
+def described(view: CompanionView, link: SignedUrl | None) -> str:
+    """A companion as a person reads it."""
+    rows = [("voice", view.voice_id or "-")]
+    titles = ", ".join(document.name.partition(" ")[2] for document in view.documents)
+    rows += [("memories", titles)] if titles else []
+    rows += [("agent", f"{view.agent_id}  private; its first words say that it is an AI" if view.agent_id else "-")]
+    rows += [("talk", f"{link.signed_url}  (opens within 15 minutes; don't share it)")] if link else []
+    rows += [("note", warning) for warning in view.warnings]
+    flag = " --sandbox" if view.workspace == SANDBOX else ""
+    rows += [("next", f"storykeeper show {view.companion}{flag}" if view.status == "done" else view.next)]
+    head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
+    return "\n".join([head, *(f"  {name:<10}{text}" for name, text in rows)])
 
 
 def _console() -> Any:
