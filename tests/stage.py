@@ -27,9 +27,11 @@ class Faults(httpx.AsyncBaseTransport):
     inner: httpx.AsyncBaseTransport
     due: list[tuple[str, str, str]] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.log.append((request.method, request.url.path))
+        self.bodies.append((request.method, request.url.path, await request.aread()))
         fault = self._fault(request)
         if fault == "refused":
             raise httpx.ConnectError("connection refused")
@@ -37,6 +39,8 @@ class Faults(httpx.AsyncBaseTransport):
             raise httpx.ReadError("connection reset")
         if fault.startswith("429"):
             return httpx.Response(429, headers={"retry-after": fault[4:]} if fault[4:] else {}, text="")
+        if fault == "no permission":
+            return httpx.Response(401, json={"detail": {"status": "missing_permissions", "message": "user_read"}})
         if fault == "500 before":
             return httpx.Response(500, html="<h1>Internal Server Error</h1>")
         response = await self.inner.handle_async_request(request)

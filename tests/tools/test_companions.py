@@ -190,6 +190,14 @@ async def test_a_plan_without_cloning_is_refused_before_anything_is_made(judge: 
         assert not [1 for method, _ in stage.faults.log if method == "POST"]
 
 
+async def test_a_key_that_may_not_read_the_quota_is_good_enough(stage: Stage) -> None:
+    """The plan says that nobody could look; the service would refuse what doesn't fit."""
+    stage.faults.due = [("GET", "/v1/user", "no permission")] * 20
+    plan = await stage.call("plan_companion", spec=dorothy())
+    assert any(w.startswith("missing_permission") for w in plan.warnings)
+    assert (await made(stage)).status == "done"
+
+
 async def test_full_voice_slots_are_refused_before_anything_is_made(
     judge: Judge, tmp_path: Path, recording: Any
 ) -> None:

@@ -24,7 +24,7 @@ from .provisioning.plan import Draft, Plan
 from .provisioning.planner import Planner
 from .provisioning.planner import about as about_plan
 from .provisioning.staging import Stager
-from .provisioning.workspace import Workspace, room
+from .provisioning.workspace import Workspace
 
 Standing = Literal["planned", "waiting_for_worker", "running", "done", "failed"]
 Which = Annotated[str, Field(max_length=120, description="Companion id, or its name where only one has it")]
@@ -104,7 +104,7 @@ class Companions:
         phrases(spec.language)
         staged = await self.stager.stage(spec.recordings, spec.memories)
         await self.workspace.check()
-        obstacle = room(await self.elevenlabs.subscription())
+        obstacle = await self.workspace.obstacle()
         draft = self.planner.draw(spec, staged)
         if obstacle and draft.cost.voice_slots:
             draft.warnings.append(f"{obstacle.code}: {obstacle.what}")

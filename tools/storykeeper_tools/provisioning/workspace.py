@@ -42,9 +42,16 @@ class Workspace:
         """Raise what would keep the voice with this marker from being cloned, unless it exists already."""
         await self.check()
         known = self.ledger.resource(marker, "voice", "")
-        obstacle = None if known else room(await self.elevenlabs.subscription())
-        if obstacle:
+        obstacle = None if known else await self.obstacle()
+        if obstacle and not isinstance(obstacle, MissingPermission):
             raise obstacle
+
+    async def obstacle(self) -> StorykeeperError | None:
+        """What would keep one more voice from being cloned; MissingPermission where the key can't tell."""
+        try:
+            return room(await self.elevenlabs.subscription())
+        except MissingPermission as error:
+            return error
 
     async def llm(self) -> str:
         """The language model for new agents, from those this account offers today."""
