@@ -20,6 +20,23 @@ from storykeeper_tools.settings import Settings
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dorothy"
 
 
+LOST = {"refused": httpx.ConnectError("connection refused"), "reset before": httpx.ReadError("connection reset")}
+NO_PERMISSION = {"detail": {"status": "missing_permissions", "message": "user_read"}}
+ANSWERED = {
+    "500 before": lambda: httpx.Response(500, html="<h1>Internal Server Error</h1>"),
+    "no permission": lambda: httpx.Response(401, json=NO_PERMISSION),
+}
+AFTER = {
+    "500 after": lambda: httpx.Response(500, html="<h1>Internal Server Error</h1>"),
+    "503 after": lambda: httpx.Response(503, json={"detail": {"status": "system_busy"}}),
+    "html": lambda: httpx.Response(200, html="<h1>Welcome</h1>"),
+}
+
+
+def _busy(seconds: str) -> httpx.Response:
+    return httpx.Response(429, headers={"retry-after": seconds} if seconds else {}, text="")
+
+
 @dataclass
 class Faults(httpx.AsyncBaseTransport):
     """A way to the sandbox that fails as told, once for each (method, part of the path, fault) in `due`."""
@@ -33,25 +50,15 @@ class Faults(httpx.AsyncBaseTransport):
         self.log.append((request.method, request.url.path))
         self.bodies.append((request.method, request.url.path, await request.aread()))
         fault = self._fault(request)
-        if fault == "refused":
-            raise httpx.ConnectError("connection refused")
-        if fault == "reset before":
-            raise httpx.ReadError("connection reset")
-        if fault.startswith("429"):
-            return httpx.Response(429, headers={"retry-after": fault[4:]} if fault[4:] else {}, text="")
-        if fault == "no permission":
-            return httpx.Response(401, json={"detail": {"status": "missing_permissions", "message": "user_read"}})
-        if fault == "500 before":
-            return httpx.Response(500, html="<h1>Internal Server Error</h1>")
+        if fault in LOST:
+            raise LOST[fault]
+        if fault in ANSWERED or fault.startswith("429"):
+            return ANSWERED[fault]() if fault in ANSWERED else _busy(fault[4:])
         response = await self.inner.handle_async_request(request)
         if fault == "reset after":
             await response.aread()
             raise httpx.ReadError("connection reset")
-        if fault == "500 after":
-            return httpx.Response(500, html="<h1>Internal Server Error</h1>")
-        if fault == "html":
-            return httpx.Response(200, html="<h1>Welcome</h1>")
-        return response
+        return AFTER[fault]() if fault in AFTER else response
 
     def _fault(self, request: httpx.Request) -> str:
         for row in self.due:

@@ -1,4 +1,8 @@
-"""What people say about consent, taken at their word and recorded in their words; never assumed."""
+"""What people say about consent, taken at their word and recorded in their words; never assumed.
+
+A sentence counts when every word of it is understood: who, a verb of agreeing, and nothing after it but what is agreed
+to. Anything else, however friendly it sounds, leads to the question being asked.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,47 @@ from pydantic import BaseModel
 from storykeeper_tools.companion.spec import ConsentKind
 from storykeeper_tools.errors import NeedsConsent
 
+KEEPER = "the keeper"
 # Words that make a sentence about consent something else: denied, hoped for, conditional, in the future, asked about.
 DOUBT = re.compile(
-    r"\?|\b(no|not|never|nor|neither|without|refus\w+|declin\w+|against|object\w*|withdr\w+|revok\w+|\w+n't|cannot|"
-    r"if|unless|would|could|should|might|may|maybe|perhaps|probably|possibly|presumably|hop\w+|think|thought|believ\w+|"
-    r"assum\w+|suppos\w+|guess\w*|sure|wish\w*|want\w*|ask\w*|once|when|until|soon|later|tomorrow|before|"
-    r"going to|about to|yet|try\w*|pretend\w*|imagin\w*|unsure|unclear|(?<!her )(?<!his )(?<!their )(?<!the )will)\b",
+    r"\?|\b(no|not|nope|never|nobody|none|nothing|nor|neither|without|but|except|only|refus\w+|declin\w+|against|object\w*|"
+    r"withdr\w+|revok\w+|chang\w+|\w+n't|cannot|if|unless|would|could|should|might|may|maybe|perhaps|probably|possibly|"
+    r"presumably|hop\w+|think|thought|believ\w+|assum\w+|suppos\w+|guess\w*|sure|wish\w*|want\w*|ask\w*|once|when|until|"
+    r"soon|later|tomorrow|before|going to|about to|yet|try\w*|pretend\w*|imagin\w*|unsure|unclear|"
+    r"(?<!her )(?<!his )(?<!their )(?<!the )will)\b",
     re.I,
 )
 HEIR = re.compile(r"\b(executor|executrix|heir|heiress)\b", re.I)
-GUARDIAN = re.compile(r"\b(guardian|power of attorney|legal representative)\b", re.I)
-_GIVES = r"(?:gave|gives?|given|granted|grants?)\s+(?:(?:me|us|my|her|his|their|full|written|explicit|clear)\s+)*(?:consent|permission)"
-_AGREES = rf"(?:agree[sd]?|consent(?:s|ed)?|allow(?:s|ed)?|{_GIVES})"
-_BETWEEN = r"(?:,?\s+(?i:and|has|have|had|also|already|gladly|happily|fully|kindly|clearly|freely|spoke|speaks|\w+self)|\s+[A-Z]\w+)*"
-_YES = re.compile(rf"\b(?:yes|yeah|{_AGREES})\b", re.I)
-_I_AGREE = re.compile(rf"\bI\b.*\b{_AGREES}\b", re.I)
+GUARDIAN = re.compile(r"\b(guardian|legal representative)\b", re.I)
+# Somebody else in the text may be the one who agreed: then it has to be asked.
+OTHERS = re.compile(
+    r"\b(they|mother|mum|mom|father|dad|grandmother|grandma|granny|nana|grandfather|grandpa|grandad|husband|wife|partner|"
+    r"sisters?|brothers?|siblings?|aunt|uncle|friends?|sons?|daughters?|children|cousins?|teacher|family|doctor|nurse|"
+    r"lawyer|neighbou?r|carer)\b",
+    re.I,
+)
+SHE = frozenset(
+    ["mother", "mum", "mom", "grandmother", "grandma", "granny", "nana", "wife", "sister", "aunt", "daughter"]
+)
+HE = frozenset(["father", "dad", "grandfather", "grandpa", "grandad", "husband", "brother", "uncle", "son"])
+
+_GIVES = (
+    r"(?:gave|gives?|given|granted|grants?)\s+(?:(?:me|us|my|her|his|their|full|written|explicit|clear)\s+)*"
+    r"(?:consent|permission)"
+)
+_AGREES = rf"(?:agree[sd]?|consent(?:s|ed)?|{_GIVES})"
+_THING = (
+    r"(?:[\s,]+(?:to|for|with|that|it|this|her|his|the|my|a|an|own|voice|being|be|is|was|cloned|cloning|clone|copied|"
+    r"copying|copy|companion|private|memory|having|made|making|happily|gladly|freely|already|fully|also|too|of|me|us|and|"
+    r"in|writing|herself|himself))*[\s.!]*$"
+)
+_BETWEEN = (
+    r"(?:,?\s+(?:(?i:and|has|have|also|already|gladly|happily|fully|kindly|clearly|freely|spoke|speaks|herself|himself)|"
+    r"[A-Z]\w+))*"
+)
+_I = r"\bI(?:'m)?(?:[\s,]+(?:am|as|her|his|their|the|legal|executor|executrix|heir|heiress|guardian|and|have|also|do|hereby))*"
+_I_AGREE = re.compile(rf"{_I}[\s,]+{_AGREES}{_THING}", re.I)
+_YES = re.compile(r"\s*(?:yes|yeah|yep|y)\b[\s,.!]*", re.I)
 
 
 class Given(BaseModel):
@@ -34,10 +64,12 @@ class Given(BaseModel):
     statement: str
 
 
-def theirs(sentence: str, name: str) -> bool:
+def theirs(sentence: str, name: str, relation: str = "") -> bool:
     """Whether a sentence says that this very person has agreed: "She spoke English and gave me her consent"."""
-    who = "|".join(filter(None, ["[Ss]he", "[Hh]e", "[Tt]hey", re.escape(name)]))
-    return not DOUBT.search(sentence) and bool(re.search(rf"\b(?:{who})\b{_BETWEEN}\s+(?i:{_AGREES})\b", sentence))
+    pronouns = [p for p, others in (("[Ss]he", HE), ("[Hh]e", SHE)) if relation.lower() not in others]
+    who = "|".join(filter(None, [*pronouns, re.escape(name)]))
+    said = re.search(rf"^\W*(?:{who})\b{_BETWEEN}\s+(?i:{_AGREES}{_THING})", sentence)
+    return said is not None and not DOUBT.search(sentence)
 
 
 def ours(sentence: str, office: re.Pattern[str]) -> bool:
@@ -45,15 +77,19 @@ def ours(sentence: str, office: re.Pattern[str]) -> bool:
     return not DOUBT.search(sentence) and bool(office.search(sentence)) and bool(_I_AGREE.search(sentence))
 
 
-def stated(statement: str, kind: str, by: str) -> Given | None:
-    """Consent that was stated with the wish, if it was stated whole; any doubt in it makes it none."""
-    if not statement.strip() or not by.strip() or DOUBT.search(statement):
-        return None
-    if kind == "self":
-        return Given(kind="self", granted_by=by, statement=statement)
-    if kind == "guardian":
-        return Given(kind="guardian", granted_by=by, statement=statement)
-    return Given(kind="executor_or_heir", granted_by=by, statement=statement) if kind == "executor_or_heir" else None
+def found(text: str, name: str, *, relation: str, deceased: bool) -> Given | None:
+    """The sentence of a text that gives consent, word for word; None where that isn't plainly said."""
+    alone = {other[0].lower() for other in OTHERS.finditer(text)} <= {relation.lower()}
+    for sentence in re.split(r"(?<=[.!?])\s+|\n+", text):
+        for kind, holds in (
+            ("executor_or_heir", deceased and ours(sentence, HEIR)),
+            ("guardian", not deceased and ours(sentence, GUARDIAN)),
+            ("self", not deceased and alone and theirs(sentence, name, relation)),
+        ):
+            if holds:
+                by = name if kind == "self" else KEEPER
+                return Given.model_validate({"kind": kind, "granted_by": by, "statement": sentence.strip()})
+    return None
 
 
 def question(name: str, *, deceased: bool) -> str:
@@ -65,10 +101,19 @@ def question(name: str, *, deceased: bool) -> str:
 def answered(question: str, answer: str, name: str, *, deceased: bool) -> Given:
     """The consent in an answer to our question. Raises NeedsConsent for a no, and for what isn't clearly a yes."""
     words = f"Asked: {question} Answered: {answer}"
-    if DOUBT.search(answer) or not _YES.search(answer):
-        raise NeedsConsent(f"cloning the voice of {name} wasn't clearly allowed")
-    if deceased:
-        return Given(kind="executor_or_heir", granted_by="the keeper", statement=words)
-    if GUARDIAN.search(answer):
-        return Given(kind="guardian", granted_by="the keeper", statement=words)
-    return Given(kind="self", granted_by=name, statement=words)
+    yes = _YES.match(answer)
+    rest = answer[yes.end() :] if yes else answer
+    plain = yes is not None and not rest
+    if not DOUBT.search(answer):
+        if deceased and (plain or ours(answer, HEIR) or (yes and _holds(rest, HEIR))):
+            return Given(kind="executor_or_heir", granted_by=KEEPER, statement=words)
+        if not deceased and (ours(answer, GUARDIAN) or (yes and _holds(rest, GUARDIAN))):
+            return Given(kind="guardian", granted_by=KEEPER, statement=words)
+        if not deceased and (plain or theirs(rest, name)):
+            return Given(kind="self", granted_by=name, statement=words)
+    raise NeedsConsent(f"cloning the voice of {name} wasn't clearly allowed")
+
+
+def _holds(words: str, office: re.Pattern[str]) -> bool:
+    """ "I am her executor", and nothing more."""
+    return bool(re.match(rf"I(?:'m| am)\s+(?:\w+\s+){{0,2}}{office.pattern}[\s.!]*$", words, re.I))

@@ -64,13 +64,20 @@ HELP = (
     '"quota", "list", "show dorothy-7f3a", "link dorothy-7f3a".'
 )
 
-_PERSON = re.compile(
-    r"companion\s+(?:of|for)\s+(?:(?:my|our|the|his|her|their)\s+)?(?:(?:late|dear|beloved|old)\s+)*"
-    r"(?:(?P<relation>" + "|".join(RELATIONS) + r")\b[\s,]*)?(?P<name>(?:[A-Z][\w'.-]*)(?:\s+[A-Z][\w'-]*)*)?"
+_NAME = r"(?:[A-Z]\.|Dr\.|Mrs?\.|[A-ZÀ-ÖØ-Þ][\w'-]*)"
+_PERSON = (
+    r"[Cc]ompanion\s+(?:{link})\s+(?:(?i:my|our|the|his|her|their)\s+)?(?P<late>(?:(?i:late|dear|beloved|old)\s+)*)"
+    r"(?:(?P<relation>(?i:" + "|".join(RELATIONS) + r"))\b[\s,]*)?(?P<name>" + _NAME + r"(?:\s+" + _NAME + r")*)?"
 )
-_DEAD = re.compile(r"\b(late|died|dead|deceased|passed away|passed on)\b", re.I)
-_MAKE = re.compile(r"\b(make|create|build|provision|prepare)\b.*\bcompanion\b", re.I | re.S)
+_DIED = re.compile(
+    r"(?P<who>\w+)\s+(?:(?:has|had|have|is|was)\s+)?(?:died|dead|deceased|passed(?: away| on)?|buried)\b", re.I
+)
+_BURIED = re.compile(r"\b(buried|lost)\s+(him|her)\b|\bfuneral\b", re.I)
+_MAKING = r"(?:make|create|build|provision|prepare)"
+_MAKE = re.compile(rf"\b{_MAKING}\b.*\bcompanion\b", re.I | re.S)
+_DO_NOT = re.compile(rf"\b(?:not|n't|never)\b[^.]*\b{_MAKING}\b", re.I)
 _WISHES = re.compile(r"\b(?:should|shall|must|to)\s+(?:sound|be|speak|talk)\s+(?P<wishes>[^.]+)", re.I)
+_EITHER = frozenset({"and/or", "he/she", "she/he", "his/her", "her/his", "him/her", "her/him", "s/he", "w/o"})
 _ID = re.compile(r"\b[a-z0-9-]+-[0-9a-f]{4,}\b")
 
 
@@ -120,24 +127,28 @@ def finished(said: list[str]) -> str:
     """A new wish stands alone; anything else is read together with the wish it answers."""
     if not said or _MAKE.search(said[-1]) or not any(_MAKE.search(s) for s in said):
         return said[-1] if said else ""
-    return ". ".join(said)
+    return "\n".join(said)
 
 
 def understand(text: str) -> types.Part:
     text = text.replace("\u2019", "'")
+    if _DO_NOT.search(text):
+        return types.Part(text="Then I make nothing.")
     if _MAKE.search(text):
         return _make(text)
-    known = _ID.search(text)
-    words = text.lower()
+    return _lookup(text.lower()) or types.Part(text=HELP)
+
+
+def _lookup(words: str) -> types.Part | None:
+    """A wish to see something."""
+    known = _ID.search(words)
     if known and re.search(r"\b(link|url|talk)\b", words):
         return _call("get_signed_url", {"of": known[0]})
     if known:
         return _call("get_companion", {"companion": known[0]})
     if re.search(r"\b(quota|credits?|slots?)\b", words):
         return _call("check_quota", {})
-    if re.search(r"\b(list|which companions|what companions)\b", words):
-        return _call("list_companions", {})
-    return types.Part(text=HELP)
+    return _call("list_companions", {}) if re.search(r"\b(list|which companions|what companions)\b", words) else None
 
 
 def _make(text: str) -> types.Part:
@@ -156,19 +167,27 @@ QUESTIONS = {
 
 def read(text: str) -> dict[str, Any]:
     """The arguments of `make_companion` that a sentence holds; what it doesn't say isn't there."""
-    person = _PERSON.search(text)
+    person = re.search(_PERSON.format(link="of"), text) or re.search(_PERSON.format(link="for"), text)
+    relation = (person["relation"] or "").lower() if person else ""
     name = _name(person["name"] if person else "") or _answered_name(text)
-    deceased = bool(_DEAD.search(text))
+    deceased = died(text, relation) or "late" in (person["late"].lower() if person else "")
+    agreed = consent.found(text, name, relation=relation, deceased=deceased) if name else None
     wish: dict[str, Any] = {
         "name": name,
-        "relation": (person["relation"] if person else "") or "",
+        "relation": relation,
         "deceased": deceased,
         "language": language(text),
         "wishes": wishes(text),
         **paths(text),
-        **agreement(text, name, deceased=deceased),
+        "consent_statement": agreed.statement if agreed else "",
     }
     return {key: value for key, value in wish.items() if value}
+
+
+def died(text: str, relation: str) -> bool:
+    """Whether the person is said to have died; somebody else's death ("her husband died") is not theirs."""
+    others = set(RELATIONS) - {relation}
+    return bool(_BURIED.search(text)) or any(found["who"].lower() not in others for found in _DIED.finditer(text))
 
 
 def _name(text: str | None) -> str:
@@ -177,7 +196,7 @@ def _name(text: str | None) -> str:
 
 def _answered_name(text: str) -> str:
     """A name given in answer to our question: a last line of nothing but capitalised words."""
-    last = re.split(r"[.!?]\s+", text.strip())[-1].strip(" .")
+    last = re.split(r"[.!?]\s+|\n", text.strip())[-1].strip(" .")
     return last if re.fullmatch(r"[A-Z][\w'-]*(\s+[A-Z][\w'-]*)*", last) else ""
 
 
@@ -191,7 +210,7 @@ def paths(text: str) -> dict[str, list[str]]:
             found["recordings"].append(path)
         elif ending.endswith(TEXTS):
             found["memories"].append(path)
-        elif "/" in path and not path.startswith(("http:", "https:")):
+        elif "/" in path and not path.startswith(("http:", "https:")) and path.lower() not in _EITHER:
             found["recordings"].append(path)
             found["memories"].append(path)
     return _sorted_out(found)
@@ -213,23 +232,6 @@ def language(text: str) -> str:
 def wishes(text: str) -> str:
     found = _WISHES.search(text)
     return found["wishes"].strip() if found else ""
-
-
-def agreement(text: str, name: str, *, deceased: bool) -> dict[str, str]:
-    """The sentence that gives consent, word for word, with who gave it; nothing where that isn't plainly said."""
-    for sentence in re.split(r"(?<=[.!?])\s+", text):
-        kind, by = _kind(sentence, name, deceased=deceased)
-        if kind:
-            return {"consent_statement": sentence.strip(), "consent_kind": kind, "consent_by": by}
-    return {}
-
-
-def _kind(sentence: str, name: str, *, deceased: bool) -> tuple[str, str]:
-    if consent.ours(sentence, consent.HEIR):
-        return "executor_or_heir", "the keeper"
-    if consent.ours(sentence, consent.GUARDIAN):
-        return "guardian", "the keeper"
-    return ("self", name) if not deceased and consent.theirs(sentence, name) else ("", "")
 
 
 def explain(tool: str, response: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from google.adk.agents.run_config import RunConfig
 from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
-from storykeeper_tools.errors import NeedsAnswer, NeedsConfirm, NeedsConsent, StorykeeperError
+from storykeeper_tools.errors import NeedsAnswer, NeedsConfirm, NeedsConsent, StorykeeperError, from_text
 
 from .agent import NAME, build
 
@@ -45,7 +46,7 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
     while True:
         turn = await _turn(runner, message)
         if turn.outcome is not None:
-            return turn.outcome
+            return turn.outcome if "companion" in turn.outcome else {"error": _row(turn.outcome.get("error"))}
         if turn.question is None:
             answer = await terminal.ask(turn.said)
             if not answer:
@@ -56,6 +57,11 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
             if isinstance(reply, StorykeeperError):
                 return {"error": reply.row()}
             message = reply
+
+
+def _row(error: object) -> dict[str, str]:
+    """The error of an outcome: a row of ours, or what ADK made of something that broke."""
+    return dict(cast("dict[str, str]", error)) if isinstance(error, dict) else from_text(str(error)).row()
 
 
 class Turn:
@@ -78,7 +84,8 @@ class Turn:
 
 async def _turn(runner: Runner, message: types.Content) -> Turn:
     turn = Turn()
-    async for event in runner.run_async(user_id="keeper", session_id="oneshot", new_message=message):
+    limit = RunConfig(max_llm_calls=MOST_MODEL_CALLS)
+    async for event in runner.run_async(user_id="keeper", session_id="oneshot", new_message=message, run_config=limit):
         waiting = set(event.long_running_tool_ids or ())
         for part in (event.content.parts if event.content else None) or []:
             turn.take(part, waiting, by_agent=event.author == NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from google.adk.agents.context import Context
 from google.adk.events.event import Event
@@ -16,9 +16,10 @@ from google.adk.workflow import START, Workflow, node
 from google.genai import types
 from pydantic import BaseModel, Field
 
-from storykeeper_tools.errors import NeedsConfirm, StorykeeperError, from_text
+from storykeeper_tools.errors import BadInput, NeedsConfirm, StorykeeperError, from_text
 
 from . import consent
+from .consent import Given
 
 LONGEST = 1800.0
 POLL = 2.0
@@ -35,9 +36,7 @@ class Request(BaseModel):
     language: Annotated[str, Field(description="ISO 639-1")] = "en"
     wishes: Annotated[str, Field(description="How it should speak")] = ""
     companion: Annotated[str, Field(description="`new`, or an id, when there are several of that name")] = ""
-    consent_statement: Annotated[str, Field(description="What was said about consent, word for word")] = ""
-    consent_kind: Literal["", "self", "guardian", "executor_or_heir"] = ""
-    consent_by: Annotated[str, Field(description="Who gave it")] = ""
+    consent_statement: Annotated[str, Field(description="What the person said about consent, word for word")] = ""
 
     def spec(self) -> dict[str, Any]:
         status = "deceased" if self.deceased else "living"
@@ -50,6 +49,11 @@ class Request(BaseModel):
             "wishes": self.wishes,
         }
 
+    def consent(self, heard: str) -> Given | None:
+        """The consent in the statement, if the person really said it: a model may have made it up."""
+        given = consent.found(heard, self.name, relation=self.relation, deceased=self.deceased)
+        return given if given and given.statement == self.consent_statement.strip() else None
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -60,8 +64,12 @@ class Server:
     async def call(self, ctx: Context, name: str, **arguments: Any) -> dict[str, Any]:
         """A tool's structured result. Raises what the tool refused with."""
         found = {tool.name: tool for tool in await self.tools.get_tools(ctx)}
-        if name not in found:
+        if not found:
             raise StorykeeperError("the tool server did not start", next="run `storykeeper mcp` to see why")
+        if name not in found:
+            raise BadInput(
+                f"the tool server doesn't offer {name}", next="unset STORYKEEPER_READ_ONLY, or allow the tool"
+            )
         answer: dict[str, Any] = await ctx.run_node(found[name], node_input=arguments)
         if answer.get("isError") or "structuredContent" not in answer:
             raise from_text(text(answer))
@@ -88,7 +96,7 @@ class Procedure:
         """Consent: as it was stated with the wish, or as the person answers now; in their words."""
         asked = Request.model_validate(request)
         question = consent.question(asked.name, deceased=asked.deceased)
-        given = consent.stated(asked.consent_statement, asked.consent_kind, asked.consent_by)
+        given = asked.consent(spoken(ctx))
         if given is None and "consent" not in ctx.resume_inputs:
             async for event in ask("consent", question, str):
                 yield event
@@ -148,6 +156,12 @@ def make_companion(tools: BaseToolset) -> Workflow:
             (provision, {"report": report, "stop": report}),
         ],
     )
+
+
+def spoken(ctx: Context) -> str:
+    """All that the person has said in this conversation."""
+    contents = [event.content for event in ctx.session.events if event.author == "user" and event.content]
+    return "\n".join(part.text for content in contents for part in content.parts or [] if part.text)
 
 
 def routed(output: Mapping[str, Any], route: str) -> Event:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from storykeeper_tools.errors import StorykeeperError
+from storykeeper_tools.errors import BadInput, StorykeeperError
 
 from . import commands
 
@@ -24,14 +24,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.platform == "win32":
         print("storykeeper: native Windows isn't supported yet; please run it in WSL", file=sys.stderr)
         return UNEXPECTED
-    arguments = parser().parse_args(argv)
+    root = parser()
+    arguments = root.parse_args(argv)
     command: Command = arguments.run
+    problem = misfit(arguments) if command is commands.provision else ""
+    if problem:
+        root.error(problem)
     try:
         return asyncio.run(command(arguments))
     except StorykeeperError as error:
         return fail(error, as_json=getattr(arguments, "json", False))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        refused = BadInput(
+            f"the system refused: {error.strerror or type(error).__name__}", exists="see storykeeper list"
+        )
+        return fail(refused, as_json=getattr(arguments, "json", False))
+
+
+def misfit(arguments: argparse.Namespace) -> str:
+    """Why the arguments of `provision` can't be meant together, or nothing."""
+    options = ("name", "audio", "memories", "relation", "deceased", "wishes", "companion", "consent", "granted_by")
+    given = [f"--{option.replace('_', '-')}" for option in options if getattr(arguments, option)]
+    if arguments.sentence:
+        return f"a sentence says it all; {', '.join(given)} can't stand beside it" if given else ""
+    missing = [f"--{option}" for option in ("name", "audio") if not getattr(arguments, option)]
+    return f"give a sentence, or --name and --audio; {', '.join(missing)} missing" if missing else ""
 
 
 def fail(error: StorykeeperError, *, as_json: bool) -> int:
@@ -84,7 +103,6 @@ def _provision(command: argparse.ArgumentParser) -> None:
     files.add_argument("--consent", choices=["self", "guardian", "executor_or_heir"], help="whose consent there is")
     files.add_argument("--granted-by", metavar="NAME", help="who gave it")
     command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
-    command.add_argument("--no-wait", action="store_true", help="return while the run goes on")
     command.add_argument("--env", action="store_true", help="print the ids as environment variables")
 
 

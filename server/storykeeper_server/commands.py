@@ -6,15 +6,16 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, cast
 
-from storykeeper_tools.companion.spec import ConsentBlock, Spec, load, parse
+from storykeeper_tools.companion.spec import Spec, load, parse
 from storykeeper_tools.companions import CompanionView
-from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, from_row
+from storykeeper_tools.errors import AuthMissing, BadInput, NeedsConfirm, NeedsConsent, from_row
 from storykeeper_tools.files import Files, allow
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
@@ -30,14 +31,12 @@ Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
 
 async def provision(arguments: argparse.Namespace) -> int:
     """From a sentence through the orchestrator, or from files."""
-    if bool(arguments.sentence) == bool(arguments.name):
-        raise BadInput("give either a sentence or --name with --audio", next="see storykeeper provision --help")
     if arguments.sentence:
         return await _from_sentence(arguments)
     spec = parse(_spec_of(arguments), "the command line")
     async with opened(arguments, [*spec.recordings, *spec.memories]) as keeper:
         terminal = Terminal(yes=arguments.yes)
-        view = await _provision(keeper, spec, terminal, wait=not arguments.no_wait)
+        view = await _provision(keeper, spec, terminal)
         return await _conclude(keeper, view, arguments)
 
 
@@ -134,7 +133,7 @@ async def opened(arguments: argparse.Namespace, named: list[str] | None = None) 
 def readable(named: list[str]) -> Files:
     """The working directory, unless that is all of the disk or home, and what was named if it exists."""
     here, home = Path.cwd(), Path.home()
-    folders = [Path(path) for path in named if Path(path).exists()]
+    folders = [Path(path) for path in named if os.path.exists(path)]  # which a path too long for the system isn't
     if here not in {home, Path(here.anchor)}:
         folders.append(here)
     return allow(folders, base=here, home=home)
@@ -151,12 +150,14 @@ def quiet() -> None:
 async def _from_sentence(arguments: argparse.Namespace) -> int:
     """Hand the sentence to the orchestrator, which calls our MCP server; then fetch the link ourselves."""
     chosen = warned(arguments)
+    if chosen.api_key is None:
+        raise AuthMissing("there is no ElevenLabs key")
     terminal = Terminal(yes=arguments.yes)
     async with contextlib.AsyncExitStack() as stack:
-        environ: dict[str, str] = {}
+        environ = {"STORYKEEPER_FILES": os.pathsep.join(map(str, [*chosen.files, *mentioned(arguments.sentence)]))}
         if chosen.sandbox:  # one sandbox for both processes
             url = await stack.enter_async_context(embedded(chosen))
-            environ = {"STORYKEEPER_SANDBOX": "", "STORYKEEPER_ELEVENLABS_URL": url, "ELEVENLABS_API_KEY": "sandbox"}
+            environ |= {"STORYKEEPER_SANDBOX": "", "STORYKEEPER_ELEVENLABS_URL": url, "ELEVENLABS_API_KEY": "sandbox"}
         report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
         if report.get("error"):
             raise from_row(report["error"])
@@ -165,13 +166,20 @@ async def _from_sentence(arguments: argparse.Namespace) -> int:
         return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
 
 
+def mentioned(sentence: str) -> list[Path]:
+    """The files and folders that a sentence names: whoever types a path means it to be read."""
+    words = [word.strip(".,;:!?()\"'") for word in sentence.split()]
+    paths = [Path(word) for word in words if os.sep in word and os.path.exists(word)]
+    return [path for path in paths if path.resolve() not in {Path.home(), Path(path.anchor)}]
+
+
 def orchestrator() -> Oneshot:
     """Found by its entry point: the server doesn't know the orchestrator."""
     found = entry_points(group="storykeeper.orchestrator", name="oneshot")
     return cast("Oneshot", next(iter(found)).load())
 
 
-async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, wait: bool) -> CompanionView:
+async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal) -> CompanionView:
     """plan, consent, confirm, run: each only when the one before allows it."""
     draft = await keeper.companions.plan_companion(spec)
     terminal.say(str(draft))
@@ -184,9 +192,7 @@ async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, wai
         )
     if draft.cost.voice_slots and not await terminal.confirm(f"Spend {_cost(draft)}?"):
         raise NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
-    return await keeper.companions.provision_companion(
-        draft.plan_id, LONGEST_WAIT if wait else 0, caller=terminal.caller
-    )
+    return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
 
 
 async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace) -> int:
@@ -223,12 +229,10 @@ def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:
 
 
 def _spec_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    consent = None
-    if arguments.consent:
-        by = arguments.granted_by or (arguments.name if arguments.consent == "self" else "")
-        consent = ConsentBlock(kind=arguments.consent, granted_by=by).model_dump() if by else None
-        if consent is None:
-            raise BadInput("--consent needs --granted-by: the name of who consented")
+    by = arguments.granted_by or (arguments.name if arguments.consent == "self" else None)
+    if arguments.consent and not by:
+        raise BadInput("--consent needs --granted-by: the name of who consented")
+    consent = {"kind": arguments.consent, "granted_by": by} if arguments.consent else None
     status = "deceased" if arguments.deceased else "living"
     return {
         "companion": arguments.companion,

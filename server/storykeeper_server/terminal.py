@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +23,7 @@ class Progress:
     console: Any
 
     async def report(self, done: float, total: float, message: str) -> None:
-        self.console.print(f"[dim]{done:>3.0f}/{total:.0f}[/dim] {message}", highlight=False)
+        self.console.print(f"{done:>3.0f}/{total:.0f} {message}", markup=False, highlight=False)
 
     async def ask(self, question: str, form: type[Answer]) -> Answer | None:
         return await NOBODY.ask(question, form)
@@ -53,10 +55,7 @@ class Terminal:
         if not sys.stdin or not sys.stdin.isatty():
             return None
         self.say(question)
-        try:
-            return await asyncio.to_thread(sys.stdin.readline)
-        except (EOFError, OSError):
-            return None
+        return await _line()
 
     async def ask_consent(self, name: str, status: Status) -> ConsentBlock | None:
         """Who allows this voice to be cloned, in their own words."""
@@ -72,6 +71,20 @@ class Terminal:
         return ConsentBlock(
             kind="executor_or_heir", granted_by=who, statement=f"Said at the terminal: {answer.strip()}"
         )
+
+
+async def _line() -> str | None:
+    """A line from stdin, read by a thread that nobody has to wait for: Ctrl-C at a question ends the program."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        text = sys.stdin.readline()
+        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+            loop.call_soon_threadsafe(lambda: line.done() or line.set_result(text))
+
+    threading.Thread(target=read, daemon=True).start()
+    return await line or None
 
 
 def described(view: CompanionView, link: SignedUrl | None) -> str:

@@ -60,6 +60,7 @@ class Storykeeper:
     sessions: Sessions
     elevenlabs: ElevenLabs
     engine: Engine
+    ensure: Ensure
     ledger: Ledger
 
     @asynccontextmanager
@@ -70,6 +71,7 @@ class Storykeeper:
             stack.push_async_callback(self.elevenlabs.link.close)
             if self.settings.sandbox:
                 self.elevenlabs.link.base_url = await stack.enter_async_context(embedded(self.settings))
+            stack.push_async_callback(self.ensure.stop)
             stack.push_async_callback(self.engine.stop)
             yield
 
@@ -94,7 +96,8 @@ def wire(
     patience = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
     ensure = Ensure(elevenlabs, ledger, blobs, patience)
     engine = Engine(Provisioning(elevenlabs, ensure, consents, workspace))
-    companions = Companions(elevenlabs, engine, Planner(ledger, consents, workspace), stager, consents, workspace)
+    planner = Planner(ledger, consents, workspace, engine.running)
+    companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)
     sessions = Sessions(elevenlabs, ledger, workspace)
     tools = catalogue(
         Account(elevenlabs, workspace),
@@ -104,7 +107,7 @@ def wire(
         sessions,
         companions,
     )
-    return Storykeeper(settings, offered(settings, tools), companions, sessions, elevenlabs, engine, ledger)
+    return Storykeeper(settings, offered(settings, tools), companions, sessions, elevenlabs, engine, ensure, ledger)
 
 
 def offered(settings: Settings, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:

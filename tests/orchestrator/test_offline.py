@@ -23,8 +23,6 @@ from storykeeper_tools.errors import NeedsConsent
                 "language": "en",
                 "recordings": ["examples/dorothy"],
                 "memories": ["examples/dorothy"],
-                "consent_kind": "self",
-                "consent_by": "Dorothy",
                 "consent_statement": "She spoke English and gave me her consent.",
             },
         ),
@@ -48,8 +46,6 @@ from storykeeper_tools.errors import NeedsConsent
                 "language": "es",
                 "recordings": ["/tapes/jose.wav"],
                 "wishes": "slowly and warmly",
-                "consent_kind": "executor_or_heir",
-                "consent_by": "the keeper",
                 "consent_statement": "I am his executor and agree.",
             },
         ),
@@ -83,12 +79,24 @@ def test_a_sentence_is_read(sentence: str, found: dict[str, Any]) -> None:
         "Her doctor gave me permission.",
         "I am her heir.",
         "She wants her consent form back.",
+        "She agreed to a recording.",
+        "She allowed the hospital to record her.",
+        "She gave me permission to use her car.",
+        "She consents to nothing.",
+        "She has allowed nobody to copy her voice.",
+        "She agreed last year but changed her mind.",
+        "She agrees to disagree.",
+        "My sisters are in. They agreed.",
+        "My brother spoke to her. He agreed.",
+        "My sister asked her. She agreed.",
+        "He agreed.",
+        "I am her executor and I agreed to sell the house.",
         "",
     ],
 )
 def test_what_is_no_consent_is_never_taken_for_one(said: str) -> None:
     """Denied, hoped for, conditional or asked about."""
-    assert "consent_kind" not in read(f"Make a companion of my mother Ruth from ruth.wav. {said}")
+    assert "consent_statement" not in read(f"Make a companion of my mother Ruth from ruth.wav. {said}")
 
 
 @pytest.mark.parametrize(
@@ -104,12 +112,12 @@ def test_what_is_no_consent_is_never_taken_for_one(said: str) -> None:
 def test_a_plain_consent_is_heard(said: str) -> None:
     """Of the very person, in the present or the past."""
     found = read(f"Make a companion of my mother Ruth from ruth.wav. {said}")
-    assert (found["consent_kind"], found["consent_by"], found["consent_statement"]) == ("self", "Ruth", said)
+    assert found["consent_statement"] == said
 
 
 def test_the_dead_do_not_consent_now() -> None:
     """Only an executor or heir does."""
-    assert "consent_kind" not in read("Make a companion of my late mother Ruth from ruth.wav. She agreed to it.")
+    assert "consent_statement" not in read("Make a companion of my late mother Ruth from ruth.wav. She agreed to it.")
 
 
 @pytest.mark.parametrize(

@@ -124,11 +124,11 @@ def sound(path: Path, seconds: float) -> None:
         (["--name", "A", "--audio", "short.wav"], 4, "recording_refused"),
         (["--name", "A", "--audio", "text.wav"], 4, "recording_refused"),
         (["--name", "A", "--audio", "long.wav", "--memories", "empty.md"], 4, "bad_input"),
-        (["--name", "A"], 4, "bad_input"),
         (["--name", " ", "--audio", "long.wav"], 4, "bad_input"),
         (["--name", "A", "--audio", "long.wav", "--language", "xx"], 4, "bad_input"),
         (["--name", "A", "--audio", "long.wav", "--consent", "guardian"], 4, "bad_input"),
-        ([], 4, "bad_input"),
+        (["--name", " ", "--audio", "long.wav", "--consent", "self"], 4, "bad_input"),
+        (["--name", "A", "--audio", "x" * 5000], 4, "file_refused"),
     ],
 )
 async def test_bad_input_is_one_helpful_sentence(
@@ -187,14 +187,59 @@ async def test_an_unknown_companion_is_not_found(storykeeper: Any, companion: st
     assert "not_found" in ran.err
 
 
-async def test_not_waiting_says_how_to_go_on(storykeeper: Any) -> None:
-    """Exit code 7, and said again it is finished."""
-    first = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--no-wait", "--json", "--sandbox")
-    assert first.code == 7
-    assert "provision_companion" in first.json["next"]
-    again = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--json", "--sandbox")
-    assert again.code == 0
-    assert again.json["companion"] == first.json["companion"]
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["provision"],
+        ["provision", "--name", "A"],
+        ["provision", "make a companion of Ruth from ruth.wav", "--audio", "other.wav"],
+        ["provision", "make a companion of Ruth from ruth.wav", "--consent", "self", "--granted-by", "Ruth"],
+    ],
+)
+async def test_what_does_not_go_together_is_a_usage_error(storykeeper: Any, arguments: list[str]) -> None:
+    """Nothing that was typed is dropped in silence."""
+    ran = await storykeeper(*arguments, "--sandbox")
+    assert ran.code == 2
+    assert "usage:" in ran.err
+
+
+async def test_a_sentence_without_a_key_is_refused_too(storykeeper: Any) -> None:
+    """The sandbox is never a silent stand-in on the command line."""
+    ran = await storykeeper("provision", "--yes", "make a companion of Ruth from ruth.wav. She agreed.")
+    assert ran.code == 5
+    assert "--sandbox" in ran.err
+
+
+async def test_a_recording_named_in_a_sentence_may_lie_anywhere(storykeeper: Any) -> None:
+    """Whoever types a path means it to be read."""
+    sentence = f"Make a companion of my grandmother Dorothy from {EXAMPLE}/recording.mp3. She agreed."
+    ran = await storykeeper("provision", "--yes", "--json", "--sandbox", sentence)
+    assert ran.code == 0, ran.err
+
+
+async def test_a_tool_server_that_cannot_start_is_told(storykeeper: Any, tmp_path: Path) -> None:
+    """In one sentence, with an exit code."""
+    sentence = f"Make a companion of my grandmother Dorothy from {EXAMPLE}/recording.mp3. She agreed."
+    broken = await storykeeper("provision", "--yes", "--sandbox", sentence, STORYKEEPER_FILES="/nowhere")
+    assert broken.code in {1, 4}
+    assert "Traceback" not in broken.err
+    limited = await storykeeper("provision", "--yes", "--sandbox", sentence, STORYKEEPER_READ_ONLY="1")
+    assert limited.code == 4
+    assert "doesn't offer plan_companion" in limited.err
+
+
+@pytest.mark.parametrize("spoil", ["garbage", "folder"])
+async def test_a_state_folder_that_cannot_be_used_is_told(storykeeper: Any, tmp_path: Path, spoil: str) -> None:
+    """A damaged ledger, or a file where the folder should be."""
+    state = tmp_path / "state"
+    if spoil == "folder":
+        state.write_text("in the way")
+    else:
+        (state / "sandbox").mkdir(parents=True)
+        (state / "sandbox" / "storykeeper.sqlite").write_bytes(b"not a database" * 999)
+    ran = await storykeeper("list", STORYKEEPER_SANDBOX="1")
+    assert ran.code == 4
+    assert "Traceback" not in ran.err
 
 
 async def test_a_sentence_that_names_no_recording_is_asked_back(storykeeper: Any) -> None:

@@ -15,6 +15,7 @@ import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.types import INVALID_PARAMS, ElicitResult
 
 from stage import EXAMPLE, Stage
@@ -131,6 +132,14 @@ async def test_refusals_are_results_that_say_what_to_do(
     assert len(text) <= 600
 
 
+async def test_text_that_is_no_text_is_answered(stage: Stage) -> None:
+    """Half a surrogate pair can't be written back; it is refused, and the server lives."""
+    tools = {tool.name: tool for tool in server(stage)._tool_manager.list_tools()}  # the only way in for such bytes
+    result = await tools["get_agent"].run({"agent_id": "\ud800"}, Context())
+    assert result.is_error
+    assert "valid Unicode" in result.content[0].text
+
+
 async def test_input_is_never_repeated(stage: Stage) -> None:
     """A value in the wrong place may be a secret."""
     async with Client(server(stage)) as client:
@@ -167,17 +176,22 @@ async def test_a_host_that_can_ask_is_asked_for_consent(stage: Stage, mode: Any)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_person_who_declines_is_heard(stage: Stage, mode: Any) -> None:
-    """Nothing is made."""
+@pytest.mark.parametrize("reply", [{"action": "decline"}, {"action": "cancel"}, {"action": "accept", "content": {}}])
+async def test_a_person_who_does_not_agree_is_heard(stage: Stage, mode: Any, reply: dict[str, Any]) -> None:
+    """Declined, sent away, or answered with nothing: neither recorded nor made."""
 
     async def answer(context: Any, params: Any) -> ElicitResult:
-        return ElicitResult(action="decline")
+        return ElicitResult.model_validate(reply)
 
     async with Client(server(stage), mode=mode, elicitation_callback=answer) as client:
         plan = (await client.call_tool("plan_companion", {"spec": SPEC})).structured_content
         assert plan is not None
         made = await client.call_tool("provision_companion", {"plan_id": plan["plan_id"]})
+        attested = {"companion": plan["companion"], "kind": "self", "granted_by": "Dorothy"}
+        recorded = await client.call_tool("record_consent", attested)
     assert made.is_error
+    assert recorded.is_error
+    assert recorded.content[0].text.startswith("needs_consent")  # type: ignore[union-attr]
     assert made.content[0].text.startswith("needs_consent")  # type: ignore[union-attr]
     assert not [1 for method, _ in stage.faults.log if method == "POST"]
 

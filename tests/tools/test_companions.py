@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import httpx
 import pytest
 
 from judge import Judge
 from stage import EXAMPLE, Stage, open_stage
 from storykeeper_server.sandbox.app import Switches
+from storykeeper_server.sandbox.state import State
 from storykeeper_tools.companion.spec import Wish
 from storykeeper_tools.errors import (
     AuthInvalid,
     AuthMissing,
     BadInput,
+    Busy,
     Conflict,
     FileRefused,
     NeedsConsent,
@@ -22,6 +28,7 @@ from storykeeper_tools.errors import (
     PlanLimit,
     RecordingRefused,
     StorykeeperError,
+    UnexpectedAnswer,
     VoiceNeedsVerification,
     VoiceSlotsFull,
     WhichCompanion,
@@ -274,3 +281,135 @@ async def test_state_is_readable_by_its_owner_only(stage: Stage) -> None:
     files = [p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(("-wal", "-shm"))]
     assert {p.stat().st_mode & 0o077 for p in files} == {0}
     assert len(files) >= 6
+
+
+async def test_an_agent_that_is_not_stored_as_sent_is_never_opened(judge: Judge, tmp_path: Path) -> None:
+    """Not by the next process either: until it was seen to be private and guarded it isn't done."""
+    remote = State(None)
+    async with open_stage(judge, tmp_path, state=remote) as stage:
+        plan = await stage.call("plan_companion", spec=dorothy())
+        await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+        stage.faults.due = [("GET", "/v1/convai/agents/agent_", "reset before")] * 4
+        with pytest.raises(StorykeeperError):
+            await stage.call("provision_companion", plan_id=plan.plan_id)
+        [agent] = (await stage.call("list_agents")).agents
+        await stage.keeper.elevenlabs.patch_agent(
+            agent.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}}
+        )
+    async with open_stage(judge, tmp_path, state=remote) as stage:
+        with pytest.raises(UnexpectedAnswer, match=r"platform_settings\.auth"):
+            await stage.call("provision_companion", plan_id=plan.plan_id)
+        with pytest.raises(NotFound, match="not finished"):
+            await stage.call("get_signed_url", of=plan.companion)
+        assert (await stage.call("get_companion", companion="Dorothy")).status == "failed"
+
+
+async def test_two_people_never_share_an_id(stage: Stage, tmp_path: Path, recording: Any) -> None:
+    """Also when their names have no Latin letters, and their short ids would be the same."""
+    (tmp_path / "a.wav").write_bytes(recording(40))
+    seen: set[str] = set()
+    for n in range(40):
+        wish = dorothy(subject={"name": f"王{chr(0x4E00 + n)}"}, recordings=["a.wav"], memories=[])
+        seen.add((await stage.call("plan_companion", spec=wish)).companion)
+    assert len(seen) == 40
+
+
+async def test_a_consent_is_for_one_person_and_one_companion(stage: Stage) -> None:
+    """The same bytes under another name are another question."""
+    await made(stage)
+    other = await stage.call("plan_companion", spec=dorothy(subject={"name": "Bob"}))
+    assert [q.code for q in other.questions] == ["needs_consent"]
+    with pytest.raises(NeedsConsent):
+        await stage.call("provision_companion", plan_id=other.plan_id)
+    with pytest.raises(NeedsConsent):
+        await stage.call("clone_voice", name="Bob", recordings=[str(EXAMPLE / "recording.mp3")])
+
+
+async def test_a_verified_voice_is_noticed(judge: Judge, tmp_path: Path) -> None:
+    """Blocked at first; said again after the verification, it goes on."""
+    remote = State(None)
+    async with open_stage(judge, tmp_path, state=remote, switches=Switches(require_verification=True)) as stage:
+        with pytest.raises(VoiceNeedsVerification):
+            await made(stage)
+        workspace = remote.owner("voice", stage.keeper.ledger.resources(await marker(stage))[-1].id) or ""
+        with remote.rows(workspace) as rows:
+            [row] = rows.all("voice")
+            rows.put("voice", row["id"], {**row, "requires_verification": False})
+        assert (await made(stage)).status == "done"
+        assert stage.faults.sent("POST", "/v1/voices/add") == 1
+
+
+async def marker(stage: Stage) -> str:
+    companion = stage.keeper.ledger.companions()[0]
+    return companion.marker
+
+
+async def test_a_corrected_memory_leaves_no_doubt_which_one_counts(stage: Stage, tmp_path: Path) -> None:
+    """A run that broke off before the agent is planned again; what the first plan left is named as left over."""
+    (tmp_path / "birth.md").write_text("Born in 1940.")
+    wish = dorothy(memories=["birth.md"])
+    stage.faults.due = [("GET", "/v1/convai/llm/list", "500 before")] * 4
+    with pytest.raises(StorykeeperError):
+        await made(stage, wish)
+    (tmp_path / "birth.md").write_text("Born in 1941.")
+    view = await made(stage, wish)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+    assert [d.id for d in view.documents] == [d.id for d in agent.documents]
+    assert len(view.documents) == 1
+    assert any("left over" in warning for warning in view.warnings)
+
+
+async def test_a_companion_that_is_being_made_is_not_planned_anew(stage: Stage) -> None:
+    """It is busy."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    inner, go_on = stage.faults.inner.handle_async_request, anyio.Event()
+
+    class Held(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                await go_on.wait()
+            return await inner(request)
+
+    stage.faults.inner = Held()
+    await stage.call("provision_companion", plan_id=plan.plan_id, wait_seconds=0)
+    with pytest.raises(Busy):
+        await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    go_on.set()
+    assert (await stage.call("provision_companion", plan_id=plan.plan_id)).status == "done"
+
+
+async def test_a_listener_that_dawdles_misses_nothing(stage: Stage) -> None:
+    """The run ends while progress is being told; waiting ends with it, and not with its own time."""
+
+    class Dawdler:
+        async def report(self, done: float, total: float, message: str) -> None:
+            while stage.keeper.engine.running(plan.plan_id):
+                await anyio.lowlevel.checkpoint()
+
+        async def ask(self, question: str, form: type[Any]) -> None:
+            return None
+
+    plan = await stage.call("plan_companion", spec=dorothy())
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    with anyio.fail_after(30):
+        view = await stage.call("provision_companion", plan_id=plan.plan_id, wait_seconds=500, caller=Dawdler())
+    assert view.status == "done"
+
+
+async def test_a_refused_clone_keeps_no_copy_of_the_recording(stage: Stage) -> None:
+    """Nobody consented to that either."""
+    with pytest.raises(NeedsConsent):
+        await stage.call("clone_voice", name="Dorothy", recordings=[str(EXAMPLE / "recording.mp3")])
+    assert list((stage.keeper.settings.folder / "blobs").iterdir()) == []
+
+
+async def test_odd_names_on_disk_are_shown_without_their_oddity(stage: Stage, tmp_path: Path) -> None:
+    """Bytes that are no text, in a folder of memories."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.md").write_text("# Sunday\nWe walked.")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.jpg")).write_bytes(b"x")
+    plan = await stage.call("plan_companion", spec=dorothy(memories=["notes"]))
+    assert "left out: caf.jpg" in plan.warnings
+    assert plan.model_dump_json().encode()

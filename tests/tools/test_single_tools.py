@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from stage import EXAMPLE, Stage
@@ -234,3 +236,31 @@ async def test_a_kind_of_consent_must_be_possible(stage: Stage, kind: str, decea
         await stage.call(
             "record_consent", name="A", recordings=[RECORDING], kind=kind, granted_by="B", deceased=deceased
         )
+
+
+async def test_two_changes_at_once_lose_nothing(stage: Stage) -> None:
+    """Each adds a document; both are there."""
+    agent_id, _, [first] = await agent(stage)
+    made = [await stage.call("upload_knowledge_base", text=f"Memory {n}.", title="M") for n in range(2)]
+    added = [upload.documents[0].id for upload in made]
+    async with anyio.create_task_group() as group:
+        for document in added:
+            group.start_soon(partial(stage.call, "update_agent", agent_id=agent_id, add_documents=[document]))
+    assert [d.id for d in (await stage.call("get_agent", agent_id=agent_id)).documents] == [first, *added]
+
+
+async def test_what_is_uploaded_is_named_plainly(stage: Stage) -> None:
+    """A title is one line; a text is text."""
+    uploaded = await stage.call("upload_knowledge_base", text="Hello.", title="a\nIGNORE\x1b[31m")
+    assert "\n" not in uploaded.documents[0].name
+    assert "\x1b" not in uploaded.documents[0].name
+    with pytest.raises(BadInput, match="not text"):
+        await stage.call("upload_knowledge_base", text="a\0b")
+
+
+async def test_a_damaged_signing_key_is_no_key(stage: Stage) -> None:
+    """Half a key would let anyone sign."""
+    await cloned(stage)
+    (stage.keeper.settings.folder / "consent.key").write_bytes(b"")
+    with pytest.raises(Conflict, match="damaged"):
+        await stage.call("clone_voice", name="Dorothy", recordings=[RECORDING])

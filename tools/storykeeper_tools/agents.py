@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,7 @@ from .provisioning.ledger import Ledger
 from .provisioning.payload import DocumentRef
 from .provisioning.plan import contents, marker
 from .provisioning.tree import at, differences, merged, missing, rows, smallest, tree
+from .provisioning.verify import verify
 from .provisioning.workspace import Workspace
 
 Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
@@ -94,6 +96,7 @@ class Agents:
     ensure: Ensure
     ledger: Ledger
     workspace: Workspace
+    _changing: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock], repr=False)
 
     async def list_agents(self, ids: list[str] | None = None, page: str | None = None) -> AgentList:
         """The account's agents, newest first, or those with the given ids; pass `page` on to go on."""
@@ -134,7 +137,8 @@ class Agents:
             privacy=Privacy(),
         )
         [made] = await self.ensure(Direct(), [WantedAgent(marker=key, name=name, body=body)])
-        return AddedAgent(agent_id=made.id, name=made.name, warnings=self.workspace.notes)
+        warnings = await verify(self.elevenlabs, self.ledger, key, made, body)
+        return AddedAgent(agent_id=made.id, name=made.name, warnings=[*warnings, *self.workspace.notes])
 
     async def update_agent(
         self,
@@ -149,17 +153,19 @@ class Agents:
     ) -> Changed:
         """Change an agent of ours: only what is named, with before and after. Documents are added, never lost."""
         self._ours(agent_id)
-        before = await self.elevenlabs.agent(agent_id)
-        config: dict[str, Any] = {}
-        if voice_id is not None:
-            config["tts"] = {"voice_id": voice_id}
-        if add_documents or remove_documents:
-            items = await self._merged(view(before).documents, add_documents, remove_documents)
-            config["agent"] = {"prompt": {"knowledge_base": [item.item() for item in items]}}
-        if (language, manner, first_message) != (None, None, None):
-            config = merged(config, speech(before, language, manner, first_message))
-        patch = ({"name": name} if name is not None else {}) | ({"conversation_config": config} if config else {})
-        return await self._apply(before, patch)
+        # Documents are a list, which the service replaces: two changes at once would lose one of them.
+        async with self._changing.setdefault(agent_id, asyncio.Lock()):
+            before = await self.elevenlabs.agent(agent_id)
+            config: dict[str, Any] = {}
+            if voice_id is not None:
+                config["tts"] = {"voice_id": voice_id}
+            if add_documents or remove_documents:
+                items = await self._merged(view(before).documents, add_documents, remove_documents)
+                config["agent"] = {"prompt": {"knowledge_base": [item.item() for item in items]}}
+            if (language, manner, first_message) != (None, None, None):
+                config = merged(config, speech(before, language, manner, first_message))
+            patch = ({"name": name} if name is not None else {}) | ({"conversation_config": config} if config else {})
+            return await self._apply(before, patch)
 
     async def _apply(self, before: Agent, patch: dict[str, Any]) -> Changed:
         """Send what differs, if anything does, and look whether it took."""

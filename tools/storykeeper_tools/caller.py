@@ -9,13 +9,17 @@ from pydantic import BaseModel
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
+class Declined(Exception):
+    """A person was asked and did not say yes: something else than having nobody to ask."""
+
+
 class Caller(Protocol):
     async def report(self, done: float, total: float, message: str) -> None:
         """Tell progress; never fails."""
         ...
 
     async def ask(self, question: str, form: type[Answer]) -> Answer | None:
-        """The person's answer, or None where there is nobody to ask or they declined.
+        """The person's answer, or None where there is nobody to ask. Raises Declined where they would not answer.
 
         Ask before acting: in the stateless protocol a call starts again once it is answered.
         """

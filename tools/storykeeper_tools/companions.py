@@ -7,22 +7,23 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import anyio
 from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller
 from .companion.consent import Consent, Granting
 from .companion.memories import about as mentioning
 from .companion.persona import phrases
-from .companion.spec import ConsentBlock, ConsentKind, Name, Wish
+from .companion.spec import ConsentBlock, ConsentKind, Name, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
 from .errors import BadInput, NotFound, from_row
 from .provisioning.consents import About, Consents
+from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine, State
 from .provisioning.ensure import listing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.plan import Draft, Plan
 from .provisioning.planner import Planner
-from .provisioning.planner import about as about_plan
 from .provisioning.staging import Stager
 from .provisioning.workspace import Workspace
 
@@ -102,10 +103,10 @@ class Companions:
     async def plan_companion(self, spec: Wish) -> Draft:
         """What making this companion would do and cost. Reads the files, spends and uploads nothing."""
         phrases(spec.language)
-        staged = await self.stager.stage(spec.recordings, spec.memories)
-        await self.workspace.check()
-        obstacle = await self.workspace.obstacle()
-        draft = self.planner.draw(spec, staged)
+        async with self.stager.staged(spec.recordings, spec.memories) as staged:
+            await self.workspace.check()
+            obstacle = await self.workspace.obstacle()
+            draft = self.planner.draw(spec, staged)
         if obstacle and draft.cost.voice_slots:
             draft.warnings.append(f"{obstacle.code}: {obstacle.what}")
         return draft
@@ -135,9 +136,9 @@ class Companions:
     ) -> CompanionView:
         """Run a plan: voice, documents, agent. Spends what the plan says. The same plan never makes anything twice."""
         plan, companion = self.planner.current(plan_id)
-        if not self.consents.covering(plan.hashes):
+        if not self.consents.covering(about_plan(plan)):
             await self.consents.ask(about_plan(plan), caller)
-        if self.planner.agent(companion) is None:
+        if not self.planner.finished(companion):
             self.engine.submit(plan)
             await self._watch(plan, wait_seconds, caller)
         state = self.engine.look(plan_id)
@@ -167,25 +168,27 @@ class Companions:
         if companion:
             plan, _ = self.planner.current(self.planner.known(companion).plan_id)
             return about_plan(plan)
-        staged = await self.stager.stage(recordings, [])
-        return About(None, name or "this person", "deceased" if deceased else "living", tuple(staged.hashes))
+        hashes = await self.stager.hashes(recordings)
+        return About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
 
     async def _watch(self, plan: Plan, seconds: float, caller: Caller) -> None:
         """Tell progress until the run ends or the time is over. Who watches doesn't own the run."""
         until = time.monotonic() + seconds
         total = len(plan.memories) + 8
-        while (state := self.engine.look(plan.plan_id)) and state.state == "running":
+        while (left := until - time.monotonic()) > 0:
+            changed = self.engine.changed(plan.plan_id)
+            state = self.engine.look(plan.plan_id)
+            if changed is None or state is None or state.state != "running":
+                return
             done = len(state.steps)
             await caller.report(done, max(total, done + 1), state.steps[-1] if state.steps else "starting")
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            await self.engine.change(plan.plan_id, left)
+            with anyio.move_on_after(left):
+                await changed.wait()
 
     def _view(self, companion: Companion, state: State | None) -> CompanionView:
         made = self.planner.made(companion)
         status = self._status(companion, state)
-        documents = [DocumentView(id=r.id, name=r.name, type=r.type) for r in made if r.kind == "document"]
+        current, left_over = self._sorted(companion, made)
         return CompanionView(
             companion=companion.id,
             name=companion.name,
@@ -193,18 +196,29 @@ class Companions:
             status=status,
             plan_id=companion.plan_id,
             voice_id=next((r.id for r in made if r.kind == "voice"), None),
-            documents=documents,
+            documents=[DocumentView(id=r.id, name=r.name, type=r.type) for r in current],
             agent_id=self.planner.agent(companion),
             done=list(state.steps) if state else [],
             memories=[],
-            warnings=[*(state.result.warnings if state and state.result else []), *self.workspace.notes],
+            warnings=[
+                *(state.result.warnings if state and state.result else []),
+                *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
+                *self.workspace.notes,
+            ],
             next=_next(status, companion),
         )
+
+    def _sorted(self, companion: Companion, made: list[Resource]) -> tuple[list[Resource], list[Resource]]:
+        """The documents of the current plan, and those that an earlier one left."""
+        plan = self.planner.ledger.plan(companion.plan_id)
+        wanted = {memory.sha256 for memory in plan.memories} if plan else set[str]()
+        documents = [resource for resource in made if resource.kind == "document"]
+        return [d for d in documents if d.slot in wanted], [d for d in documents if d.slot not in wanted]
 
     def _status(self, companion: Companion, state: State | None) -> Standing:
         if state and state.state != "done":
             return state.state
-        if self.planner.agent(companion):
+        if self.planner.finished(companion):
             return "done"
         return "waiting_for_worker" if self.planner.ledger.resources(companion.marker) else "planned"
 
@@ -226,6 +240,14 @@ class Companions:
         plan = self.planner.ledger.plan(companion.plan_id)
         texts = [m for m in plan.memories if m.type == "text"] if plan else []
         return [p for m in texts for p in mentioning(self.stager.blobs.read(m.sha256).decode(), topic)][:20]
+
+
+def spoken(name: str) -> str:
+    """A name as it is said in a question: clean, as in a spec."""
+    try:
+        return clean_name(name)
+    except ValueError as error:
+        raise BadInput(f"name: {error}", next="say whose voice it is") from None
 
 
 def consent_view(consent: Consent) -> ConsentView:

@@ -51,18 +51,23 @@ class StorykeeperError(Exception):
 
     def __init__(self, what: str, *, exists: str = NOTHING_MADE, next: str = "") -> None:
         super().__init__(what)
-        self.what = what
-        self.exists = exists
-        self.next = next or self.usual_next
+        self.what = what.replace(" · ", ", ")
+        self.exists = exists.replace(" · ", ", ")
+        self.next = (next or self.usual_next).replace(" · ", ", ")
 
     def __str__(self) -> str:
-        room = LONGEST - len(self.code) - len(self.exists[:200]) - len(self.next[:160]) - 9
-        what = self.what if len(self.what) <= room else self.what[: room - 1] + "…"
-        return f"{self.code} · {what} · {self.exists[:200]} · {self.next[:160]}"
+        exists, next = _cut(self.exists, 220), _cut(self.next, 160)
+        what = _cut(self.what, LONGEST - len(self.code) - len(exists) - len(next) - 9)
+        return f"{self.code} · {what} · {exists} · {next}"
 
     def row(self) -> dict[str, str]:
         """As plain text, to cross from a run to whoever asks about it; `from_row` is the way back."""
         return {"code": self.code, "what": self.what, "exists": self.exists, "next": self.next}
+
+
+def _cut(text: str, length: int) -> str:
+    """At a blank, so that no id is left half."""
+    return text if len(text) <= length else text[: length - 2].rpartition(" ")[0] + " …"
 
 
 class CallerError(StorykeeperError):

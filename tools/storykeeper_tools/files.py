@@ -106,8 +106,13 @@ def refused(path: str) -> FileRefused:
 
 def label(path: str) -> str:
     """The last part of a path, as a message may show it."""
-    name = "".join(c for c in Path(path).name if c.isprintable())
-    return f"'{name[:60]}'" if name else "that path"
+    name = shown(path)
+    return f"'{name}'" if name else "that path"
+
+
+def shown(path: str) -> str:
+    """A file's name without what can't be printed or encoded; names on disk may hold anything."""
+    return "".join(c for c in Path(path).name if c.isprintable())[:60]
 
 
 def _open_below(root: Path, steps: tuple[str, ...]) -> int:

@@ -69,14 +69,16 @@ class Sessions:
         companion = self.ledger.companion(plain_id(of))
         if companion:
             for resource in self.ledger.resources(companion.marker):
-                if resource.kind == "agent" and resource.state == "made":
+                if resource.kind == "agent" and resource.verified:
                     return resource.id
-            raise NotFound("that companion has no agent yet", next="call provision_companion with its plan")
+            raise NotFound("that companion is not finished yet", next="call provision_companion with its plan")
         known = self.ledger.by_remote_id(of)
         if known is None:
             raise NotFound("no companion or agent with that id was made by this workspace")
         if known.kind != "agent":
             raise WrongKind(f"that is the id of a {known.kind}, not of an agent or companion")
+        if not known.verified:
+            raise NotFound("that agent isn't stored as it was made", next="look at it with get_agent")
         return of
 
     def _expiry(self) -> str:

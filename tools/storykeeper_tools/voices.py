@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller
 from .companion.recording import Recording
-from .companion.spec import Name
+from .companion.spec import Name, name_key
 from .elevenlabs.client import ElevenLabs
-from .provisioning.consents import Consents
+from .provisioning.consents import About, Consents
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.kinds import WantedVoice
 from .provisioning.plan import contents, marker
@@ -84,11 +84,10 @@ class Voices:
     ) -> Clone:
         """Clone a voice from recordings that a consent covers (record_consent). The same recordings are one voice."""
         await caller.report(0, 2, "reading the recordings")
-        staged = await self.stager.stage(recordings, [])
-        hashes = [recording.sha256 for recording in staged.recordings]
-        self.consents.require(hashes, name)
+        async with self.stager.staged(recordings, []) as staged:
+            self.consents.require(About(None, name, None, tuple(staged.hashes)))
         wanted = WantedVoice(
-            marker=marker(self.workspace.name, f"voice|{contents(hashes)}|{remove_background_noise}"),
+            marker=marker(self.workspace.name, f"voice|{name_key(name)}|{contents(staged.hashes)}"),
             name=name,
             recordings=tuple(staged.recordings),
             remove_background_noise=remove_background_noise,

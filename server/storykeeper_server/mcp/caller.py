@@ -11,7 +11,7 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from storykeeper_tools.caller import Answer
+from storykeeper_tools.caller import Answer, Declined
 
 
 class Unanswered(BaseException):
@@ -35,10 +35,15 @@ class McpCaller:
             return None
         if self.ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             return self._answered(question, form)
-        result = await self.ctx.elicit(question, form)
-        return result.data if isinstance(result, AcceptedElicitation) else None
+        try:
+            result = await self.ctx.elicit(question, form)
+        except ValueError:  # how the SDK says that an accepted answer lacks something
+            raise Declined("the answer doesn't fit the question") from None
+        if isinstance(result, AcceptedElicitation):
+            return result.data
+        raise Declined(result.action)
 
-    def _answered(self, question: str, form: type[Answer]) -> Answer | None:
+    def _answered(self, question: str, form: type[Answer]) -> Answer:
         """The answer that came with this call, under the digest of its very question, so that none is replayed."""
         name = f"{form.__name__}-{hashlib.sha256(question.encode()).hexdigest()[:12]}"
         answer = (self.ctx.input_responses or {}).get(name)
@@ -46,8 +51,8 @@ class McpCaller:
             params = ElicitRequestFormParams(message=question, requested_schema=form.model_json_schema())
             raise Unanswered(name, ElicitRequest(params=params))
         if answer.action != "accept":
-            return None
+            raise Declined(answer.action)
         try:
             return form.model_validate(answer.content)
         except ValidationError:
-            return None
+            raise Declined("the answer doesn't fit the question") from None

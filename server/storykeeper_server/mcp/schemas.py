@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,7 +13,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, ValidationError
 
-from storykeeper_tools.errors import InternalError
+from storykeeper_tools.errors import BadInput, InternalError
 
 from .errors import argument_error, refusal
 
@@ -23,6 +24,10 @@ class StrictTool(Tool):
     """Refuses arguments it doesn't know, which the SDK would drop, and says what is wrong in one sentence."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        try:
+            json.dumps(arguments, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return refusal(BadInput("an argument holds text that isn't valid Unicode"))
         try:
             return await super().run(arguments, context, convert_result)
         except UnexpectedToolError:

@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import httpx
 import pytest
 
 from stage import Stage
-from storykeeper_tools.errors import BadInput, RateLimited, StorykeeperError, Unavailable
+from storykeeper_tools.errors import BadInput, Conflict, RateLimited, StorykeeperError, Unavailable
 from storykeeper_tools.provisioning.blobs import Blobs
 from storykeeper_tools.provisioning.ensure import Ensure, Patience
 from storykeeper_tools.provisioning.kinds import Wanted, WantedAgent, WantedDocument, WantedVoice
@@ -83,7 +86,7 @@ async def test_wanted_again_it_is_there_already(stage: Stage) -> None:
     assert stage.faults.sent("POST", TEXT) == 1
 
 
-@pytest.mark.parametrize("fault", ["reset after", "500 after", "html"])
+@pytest.mark.parametrize("fault", ["reset after", "500 after", "503 after", "html"])
 async def test_a_lost_answer_is_found_again_by_its_marker(stage: Stage, fault: str) -> None:
     """The thing was made and nobody heard of it: it is adopted, not made twice."""
     time = Time()
@@ -120,7 +123,7 @@ async def test_a_service_that_stays_busy_is_told_about(stage: Stage) -> None:
     stage.faults.due = [("POST", TEXT, "429 9999")] * PATIENCE.rounds
     with pytest.raises(RateLimited):
         await ensuring(stage, time)(time, [document(stage)])
-    assert time.slept == [PATIENCE.longest] * PATIENCE.rounds
+    assert time.slept == [PATIENCE.longest] * (PATIENCE.rounds - 1)
 
 
 async def test_an_intent_of_a_dead_process_is_not_sent_again_but_looked_up(stage: Stage) -> None:
@@ -224,3 +227,100 @@ async def test_bad_input_is_not_repeated(stage: Stage) -> None:
         })])  # fmt: skip
     assert stage.faults.sent("POST", AGENT) == 1
     assert stage.keeper.ledger.resource("keep-1", "agent", "") is None
+
+
+async def test_a_document_is_found_whatever_title_it_has_now(stage: Stage) -> None:
+    """Its content is its identity, not its name."""
+    time = Time()
+    wanted = document(stage)
+    stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": time.now}))
+    old = await wanted.create(stage.keeper.elevenlabs, ensuring(stage, time).blobs)
+    [made] = await ensuring(stage, time)(time, [wanted.model_copy(update={"name": "A new title"})])
+    assert made.id == old.id
+    assert stage.faults.sent("POST", TEXT) == 1
+
+
+async def test_an_intent_from_the_future_is_not_waited_for(stage: Stage) -> None:
+    """A clock was set back by a day since it was written."""
+    time = Time()
+    wanted = document(stage)
+    tomorrow = time.now + 86_400
+    stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": tomorrow}))
+    await ensuring(stage, time)(time, [wanted])
+    assert time.now <= 1_000_000 + PATIENCE.settle + PATIENCE.poll
+
+
+async def test_a_clock_that_jumps_ahead_does_not_shorten_the_wait(stage: Stage) -> None:
+    """An intent that looks ten years old is looked for as long as a lost answer may take to show up."""
+    time = Time()
+    wanted = document(stage)
+    stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": 0}))
+    await ensuring(stage, time)(time, [wanted])
+    assert sum(time.slept) >= PATIENCE.lag
+
+
+async def test_bytes_that_were_changed_after_staging_are_never_sent(
+    stage: Stage, recording: Callable[[float], bytes]
+) -> None:
+    """They are not what somebody consented to."""
+    time = Time()
+    wanted = voice(stage, recording(40))
+    assert isinstance(wanted, WantedVoice)
+    ensure = ensuring(stage, time)
+    (ensure.blobs.folder / wanted.recordings[0].sha256).write_bytes(recording(41))
+    with pytest.raises(Conflict, match="changed"):
+        await ensure(time, [wanted])
+    assert stage.faults.sent("POST", VOICE) == 0
+
+
+async def test_many_things_are_made_a_few_at_a_time(stage: Stage) -> None:
+    """An account has few requests to itself; all of them get through."""
+    time = Time()
+    wanted = [document(stage, f"Memory {n}.") for n in range(23)]
+    most = 0
+    flying = 0
+    inner = stage.faults.inner.handle_async_request
+
+    class Counting(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal most, flying
+            flying += 1
+            most = max(most, flying)
+            await anyio.lowlevel.checkpoint()
+            try:
+                return await inner(request)
+            finally:
+                flying -= 1
+
+    stage.faults.inner = Counting()
+    made = await ensuring(stage, time)(time, wanted)
+    assert len({m.id for m in made}) == 23
+    assert stage.faults.sent("POST", TEXT) == 23
+    assert most <= 5
+
+
+async def test_a_caller_who_gives_up_does_not_lose_what_was_sent(stage: Stage) -> None:
+    """The request ends, and its result is written down."""
+    time = Time()
+    wanted = document(stage)
+    ensure = ensuring(stage, time)
+    arrived, go_on = anyio.Event(), anyio.Event()
+    inner = stage.faults.inner.handle_async_request
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            arrived.set()
+            await go_on.wait()
+            return await inner(request)
+
+    stage.faults.inner = Slow()
+    async with anyio.create_task_group() as group:
+        group.start_soon(ensure, time, [wanted])
+        await arrived.wait()
+        group.cancel_scope.cancel()
+    go_on.set()
+    await ensure.stop()
+    kept = stage.keeper.ledger.resource("keep-1", "document", wanted.slot)
+    assert kept is not None
+    assert kept.state == "made"
+    assert await remote_documents(stage) == [kept.id]

@@ -36,7 +36,7 @@ class Memory:
 
 def read(path: str, data: bytes) -> list[Memory]:
     """The documents of one file. Raises BadInput for an empty, undecodable or unknown one."""
-    name = PurePath(path)
+    name = PurePath("".join(c for c in PurePath(path).name if c.isprintable()))
     kind = name.suffix.lower()
     if kind in FILE_TYPES:
         magic, mime = FILE_TYPES[kind]
@@ -54,6 +54,8 @@ def read(path: str, data: bytes) -> list[Memory]:
 
 def texts(heading: str, text: str, what: str) -> list[Memory]:
     """One document, or as many as it takes; together they are the text, letter for letter."""
+    if "\0" in text:
+        raise BadInput(f"'{what}' is not text", next="give the text itself, as .md or .txt")
     if not text.strip():
         raise BadInput(f"'{what}' is empty", next="write something into it, or leave it out")
     parts = split(text)
@@ -66,8 +68,6 @@ def decode(data: bytes, what: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"'{what}' is not UTF-8 text", next="save it as UTF-8 and call again") from error
-    if "\0" in text:
-        raise BadInput(f"'{what}' is not text", next="give the text itself, as .md or .txt")
     return text
 
 

@@ -7,6 +7,7 @@ around that block are always the same.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def facts(prompt: str) -> Facts:
 
 def inert(text: str) -> str:
     """Without double braces: the service would read them as variables to fill in."""
-    return text.replace("{{", "{ {").replace("}}", "} }")
+    return re.sub(r"\{(?=\{)", "{ ", re.sub(r"\}(?=\})", "} ", text))
 
 
 def disclosing(message: str, disclosure: str) -> str:

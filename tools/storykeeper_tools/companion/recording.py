@@ -147,7 +147,7 @@ def _measure(file: BinaryIO, format: str) -> tuple[float, int, int]:
 
     samples, rate, channels = 0, 0, 0
     try:
-        with av.open(file, format=format) as container:
+        with av.open(file, format=format, metadata_errors="ignore") as container:
             for frame in _frames(container):
                 samples, rate, channels = samples + frame.samples, frame.sample_rate, len(frame.layout.channels)
                 if samples > LONGEST_DECODED * rate:

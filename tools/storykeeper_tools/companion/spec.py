@@ -28,6 +28,12 @@ def clean_name(text: str) -> str:
     return name
 
 
+def name_key(name: str) -> str:
+    """Names that a person would call the same."""
+    folded = unicodedata.normalize("NFKD", name).casefold()
+    return " ".join("".join(c for c in folded if not unicodedata.combining(c)).split())
+
+
 Name = Annotated[str, AfterValidator(clean_name)]
 Line = Annotated[str, Field(max_length=500)]
 

@@ -89,7 +89,8 @@ class Detail:
 def decipher(status: int, headers: Mapping[str, str], body: str, *, now: float | None = None) -> StorykeeperError:
     """The error that a non-success answer stands for. `after` is set where the service said how long to wait."""
     detail = parse(body)
-    kind = next((BY_WORD[w] for w in detail.words if w in BY_WORD), None) or BY_STATUS.get(status) or _other(status)
+    told = next((BY_WORD[w] for w in detail.words if w in BY_WORD), None) if status < 500 else Unavailable
+    kind = told or BY_STATUS.get(status) or _other(status)
     what = f"ElevenLabs answered {status}" + (f": {detail.message}" if detail.message else "")
     if issubclass(kind, RateLimited):
         return kind(what, after=retry_after(headers, time.time() if now is None else now))
@@ -99,8 +100,6 @@ def decipher(status: int, headers: Mapping[str, str], body: str, *, now: float |
 
 
 def _other(status: int) -> type[StorykeeperError]:
-    if status >= 500:
-        return Unavailable
     return BadInput if status >= 400 else UnexpectedAnswer
 
 

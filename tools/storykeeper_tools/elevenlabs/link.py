@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AuthMissing, StorykeeperError, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
+from ..errors import AuthMissing, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
 from .errors import decipher
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Link:
         except httpx.HTTPError as error:
             raise _lost(error) from error
         if not response.is_success:
-            raise self._redacted(decipher(response.status_code, response.headers, response.text))
+            raise decipher(response.status_code, response.headers, self._redacted(response.text))
         return _document(response)
 
     async def close(self) -> None:
@@ -68,11 +68,9 @@ class Link:
             return False  # there is nothing to verify, and building a context costs 17 ms
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
 
-    def _redacted(self, error: StorykeeperError) -> StorykeeperError:
+    def _redacted(self, text: str) -> str:
         """Some services repeat the key in their errors; ours never do."""
-        if self.key and len(self.key) > len("sandbox"):
-            error.what = error.what.replace(self.key, REDACTED)
-        return error
+        return text.replace(self.key, REDACTED) if self.key and len(self.key) > len("sandbox") else text
 
 
 def _lost(error: httpx.HTTPError) -> UpstreamError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import NotFound
+from ..errors import Conflict, NotFound
 from ..files import private_folder
 
 CHUNK = 1024 * 1024
@@ -24,10 +24,16 @@ class Blobs:
     folder: Path
 
     def open(self, sha256: str) -> BinaryIO:
+        """The blob, at its start, seen to be the very bytes that it is named for: what a consent was given to."""
         try:
-            return (self.folder / sha256).open("rb")
+            file = (self.folder / sha256).open("rb")
         except FileNotFoundError:
             raise NotFound("the staged bytes of this plan are gone", next="call plan_companion again") from None
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            file.close()
+            raise Conflict("the staged bytes of this plan were changed", next="call plan_companion again")
+        file.seek(0)
+        return file
 
     def read(self, sha256: str) -> bytes:
         with self.open(sha256) as file:
@@ -58,15 +64,18 @@ class Staging:
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     copy.write(chunk)
+                copy.flush()
+                os.fsync(copy.fileno())
             return self._keep(partial, digest.hexdigest())
         finally:
             partial.unlink(missing_ok=True)
 
     def _keep(self, partial: Path, sha256: str) -> str:
+        """A blob that is there already is written anew all the same, in case somebody changed it."""
         final = self.folder / sha256
         if not final.exists():
             self.new.append(final)
-            partial.replace(final)
+        partial.replace(final)
         return sha256
 
     def undo(self) -> None:

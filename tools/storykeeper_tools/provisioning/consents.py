@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-from ..caller import Caller
+from ..caller import Answer, Caller, Declined
 from ..companion.consent import STATEMENT, Consent, Granting, genuine, misfit, sign
-from ..companion.spec import ConsentBlock, ConsentKind, Status
-from ..errors import BadInput, NeedsConsent
+from ..companion.spec import ConsentBlock, ConsentKind, Status, name_key
+from ..errors import BadInput, Conflict, NeedsConsent
 from ..files import private_folder
 from ..settings import Consenting
 from .ledger import Ledger
+from .plan import Plan
+
+KEY_BYTES = 32
 
 
 class Agreement(BaseModel):
@@ -33,11 +37,11 @@ class Grant(Agreement):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose voice a consent is about, and the sha256 of the very bytes."""
+    """Whose voice a consent is about, and the sha256 of the very bytes. `status` is None where nobody said it."""
 
     companion: str | None
     subject: str
-    status: Status
+    status: Status | None
     recordings: tuple[str, ...]
 
 
@@ -52,38 +56,46 @@ class Consents:
 
     async def attest(self, about: About, block: ConsentBlock, caller: Caller) -> Consent:
         """Record a consent that was given; confirmed by the person themselves where the caller can ask them."""
-        wrong = misfit(block.kind, about.status)
+        wrong = misfit(block.kind, about.status or "living")
         if wrong:
             raise BadInput(wrong, next="ask who may decide, and record that kind of consent")
         who = f"{block.kind.replace('_', ' ')}, {block.granted_by}"
         question = f"May the voice of {about.subject} be cloned for a private memory companion? ({who})"
-        return self._keep(about, block, self._granting(await caller.ask(question, Agreement), about.subject))
+        return self._keep(about, block, self._granting(await _asked(question, Agreement, caller), about.subject))
 
     async def ask(self, about: About, caller: Caller) -> Consent:
         """Ask whoever is at the other end. Raises NeedsConsent without a yes."""
         question = f"May the voice of {about.subject} be cloned for a private memory companion? Who agrees?"
-        answer = await caller.ask(question, Grant)
+        answer = await _asked(question, Grant, caller)
         if answer is None or not answer.agree:
             raise NeedsConsent(f"nobody has allowed yet that the voice of {about.subject} is cloned")
-        wrong = misfit(answer.kind, about.status)
+        wrong = misfit(answer.kind, about.status or "living")
         if wrong:
             raise NeedsConsent(wrong)
         return self._keep(about, ConsentBlock(kind=answer.kind, granted_by=answer.granted_by), "elicited")
 
-    def require(self, recordings: Collection[str], name: str) -> None:
-        """Raise NeedsConsent unless a consent covers every one of these very bytes."""
-        if self.covering(recordings) is None:
-            raise NeedsConsent(f"nobody has allowed yet that the voice of {name} is cloned from these recordings")
+    def require(self, about: About) -> None:
+        """Raise NeedsConsent unless a consent covers this person, this companion and every one of these very bytes."""
+        if self.covering(about) is None:
+            raise NeedsConsent(
+                f"nobody has allowed yet that the voice of {about.subject} is cloned from these recordings"
+            )
 
-    def covering(self, recordings: Collection[str]) -> Consent | None:
-        """A genuine, current consent for all of these recordings."""
+    def covering(self, about: About) -> Consent | None:
+        """A genuine, current consent for just this."""
+        now = self.clock()
+        fitting = (c for c in self._genuine() if _fits(c, about) and c.covers(about.recordings, now))
+        return next(fitting, None)
+
+    def _genuine(self) -> Iterator[Consent]:
+        key = self._key()
         for body, signature in self.ledger.consents():
-            consent = Consent.model_validate(body)
-            trusted = genuine(consent, signature, self._key())
-            asked = consent.granting == "elicited" or self.policy == "attest"
-            if trusted and asked and consent.covers(recordings, self.clock()):
-                return consent
-        return None
+            consent = _read(body)
+            if consent and genuine(consent, signature, key) and self._counts(consent):
+                yield consent
+
+    def _counts(self, consent: Consent) -> bool:
+        return consent.granting == "elicited" or self.policy == "attest"
 
     def _granting(self, answer: Agreement | None, subject: str) -> Granting:
         if answer is not None and not answer.agree:
@@ -100,7 +112,7 @@ class Consents:
         consent = Consent(
             companion=about.companion,
             subject=about.subject,
-            status=about.status,
+            status=about.status or "living",
             kind=block.kind,
             granted_by=block.granted_by,
             relation=block.relation,
@@ -114,11 +126,50 @@ class Consents:
         return consent
 
     def _key(self) -> bytes:
-        """The signing key of this workspace, made at the first use, readable by its owner only."""
-        private_folder(self.key_file.parent)
+        """The signing key of this workspace, made whole at the first use, readable by its owner only."""
+        if not self.key_file.exists():
+            self._make_key()
+        key = self.key_file.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise Conflict("the key that consents are signed with is damaged", next=f"restore {self.key_file.name}")
+        return key
+
+    def _make_key(self) -> None:
+        """Written beside and then linked, so that nobody ever finds half a key, and the first of several stays."""
+        partial = private_folder(self.key_file.parent) / f".{secrets.token_hex(8)}"
         try:
-            with open(self.key_file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                file.write(secrets.token_bytes(32))
-        except FileExistsError:
-            pass
-        return self.key_file.read_bytes()
+            with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(partial, self.key_file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def about(plan: Plan) -> About:
+    """What a consent to this plan is about."""
+    subject = plan.spec.subject
+    return About(plan.companion, subject.name, subject.status, tuple(plan.hashes))
+
+
+async def _asked(question: str, form: type[Answer], caller: Caller) -> Answer | None:
+    try:
+        return await caller.ask(question, form)
+    except Declined:
+        raise NeedsConsent("the person who was asked did not agree") from None
+
+
+def _read(body: object) -> Consent | None:
+    """A record; None for one that was edited out of shape, which counts for nothing."""
+    try:
+        return Consent.model_validate(body)
+    except ValidationError:
+        return None
+
+
+def _fits(consent: Consent, about: About) -> bool:
+    """A consent is for one person and one companion, or for a voice on its own."""
+    person = name_key(consent.subject) == name_key(about.subject) and about.status in {None, consent.status}
+    return person and consent.companion == about.companion

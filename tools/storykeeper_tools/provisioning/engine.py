@@ -59,10 +59,10 @@ class Engine:
 
     def submit(self, plan: Plan) -> None:
         """Start the run of a plan, or join the one that is going on; one that failed starts again."""
-        now = self.look(plan.plan_id)
-        if now is None or now.state != "running":
+        if not self.running(plan.plan_id):
             run = _Run()
             task = asyncio.create_task(self._carry(run, plan), name=plan.plan_id)
+            task.add_done_callback(lambda _: run.tell())
             self._runs[plan.plan_id] = run, task
 
     def look(self, plan_id: str) -> State | None:
@@ -75,11 +75,13 @@ class Engine:
         result = task.result()
         return State("failed" if result.error else "done", tuple(run.names), result)
 
-    async def change(self, plan_id: str, seconds: float) -> None:
-        """Wait until something has happened in a run, at most so long."""
-        run, _ = self._runs[plan_id]
-        with anyio.move_on_after(seconds):
-            await run.changed.wait()
+    def running(self, plan_id: str) -> bool:
+        state = self.look(plan_id)
+        return state is not None and state.state == "running"
+
+    def changed(self, plan_id: str) -> asyncio.Event | None:
+        """Set at the next change of a run. Take it before looking, so that no change in between is missed."""
+        return self._runs[plan_id][0].changed if plan_id in self._runs else None
 
     async def stop(self) -> None:
         """End what is going on; intents in the ledger say what may have been under way."""
@@ -94,5 +96,3 @@ class Engine:
         except Exception:  # the outermost handler of a run: nobody awaits it, so it must say what became of it
             log.exception("a run of %s failed unexpectedly", plan.plan_id)
             return Result(error=InternalError("a run broke off", exists="see get_companion").row())
-        finally:
-            run.tell()

@@ -20,8 +20,10 @@ from pydantic import BaseModel
 from ..elevenlabs.client import ElevenLabs
 from ..errors import RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
 from .blobs import Blobs
-from .kinds import Made, Wanted
+from .kinds import UNPROVEN, Made, Wanted
 from .ledger import Ledger, Resource
+
+AT_ONCE = 5  # accounts may have no more requests than that under way
 
 
 class Run(Protocol):
@@ -49,7 +51,7 @@ class Direct:
 class Patience:
     """Seconds. `fresh`: how old an intent may be when its request is sent. `settle`: how long after its intent a dead
     process's request may still take effect. `lag`: how long a lost answer's thing may take to show up in lists.
-    `poll`: between look-ups. `rounds`: how many tries a resource gets; `longest`: the longest wait between two."""
+    `poll`: between look-ups. `rounds`: how many may pass in which nothing is made; `longest`: the longest wait between two."""
 
     fresh: float = 20
     settle: float = 360
@@ -83,23 +85,33 @@ class Ensure:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     _unsent: set[str] = field(default_factory=set[str], repr=False)
+    _sending: set[asyncio.Task[Outcome]] = field(default_factory=set["asyncio.Task[Outcome]"], repr=False)
 
     async def __call__(self, run: Run, wanted: Sequence[Wanted]) -> list[Made]:
         """All of them, in order. Raises the first error, saying what exists; nothing beside it is interrupted."""
         done: dict[tuple[str, str], Made] = {}
-        for attempt in range(self.patience.rounds):
-            todo = [w for w in wanted if (w.kind, w.slot) not in done]
-            if not todo:
-                break
+        idle = 0
+        while todo := [w for w in wanted if (w.kind, w.slot) not in done][:AT_ONCE]:
             outcomes = await self._round(run, todo)
-            done |= {(w.kind, w.slot): o.made for w, o in zip(todo, outcomes, strict=True) if o.made}
+            news = {(w.kind, w.slot): o.made for w, o in zip(todo, outcomes, strict=True) if o.made}
+            done |= news
             self._raise_rejected(outcomes, done)
-            waits = [2.0**attempt if o.after is None else o.after for o in outcomes if o.state == "throttled"]
+            idle = 0 if news else idle + 1
+            if idle == self.patience.rounds:
+                raise RateLimited("ElevenLabs keeps answering that it is too busy", exists=listing(done.values()))
+            waits = [
+                2.0 ** max(idle - 1, 0) if o.after is None else o.after for o in outcomes if o.state == "throttled"
+            ]
             if waits:
                 await run.sleep(min(max(waits), self.patience.longest))
-        if len(done) < len({(w.kind, w.slot) for w in wanted}):
-            raise RateLimited("ElevenLabs keeps answering that it is too busy", exists=listing(done.values()))
         return [done[w.kind, w.slot] for w in wanted]
+
+    async def stop(self, seconds: float = 1.5) -> None:
+        """Let requests that are under way end, for a moment; what then is still out is found by its intent later."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=seconds)
+        for task in self._sending:
+            task.cancel()
 
     async def _round(self, run: Run, todo: Sequence[Wanted]) -> list[Outcome]:
         names = ", ".join(w.kind for w in todo)
@@ -137,18 +149,39 @@ class Ensure:
 
     async def _sent(self, wanted: Wanted, intent: Resource) -> Outcome:
         if intent.state == "made":
-            return Outcome(state="made", made=_made(intent))
+            return Outcome(state="made", made=await self._unblocked(wanted, intent))
         mine = intent.nonce in self._unsent
         self._unsent.discard(intent.nonce)
         if not mine:
-            return Outcome(state="unknown", until=intent.intended_at + self.patience.settle)
+            # An intent from the future was written before a clock was set back.
+            return Outcome(state="unknown", until=min(intent.intended_at, self.clock()) + self.patience.settle)
         if self.clock() > intent.intended_at + self.patience.fresh:
             self.ledger.withdraw(intent)
             return Outcome(state="throttled", after=0)
+        return await self._uninterrupted(wanted, intent)
+
+    async def _uninterrupted(self, wanted: Wanted, intent: Resource) -> Outcome:
+        """A caller who gives up doesn't stop a request that is under way: it ends, and its result is written down."""
+        task = asyncio.create_task(self._request(wanted, intent))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return await asyncio.shield(task)
+
+    async def _request(self, wanted: Wanted, intent: Resource) -> Outcome:
         try:
             return self._keep(intent, await wanted.create(self.elevenlabs, self.blobs))
         except StorykeeperError as error:
             return self._judge(intent, error)
+
+    async def _unblocked(self, wanted: Wanted, known: Resource) -> Made:
+        """What exists; a voice that had to be verified is looked at again."""
+        if known.blocked != UNPROVEN:
+            return _made(known)
+        now = await wanted.find(self.elevenlabs)
+        if now and now.id == known.id and not now.blocked:
+            self.ledger.keep_made(known.model_copy(update={"blocked": ""}))
+            return now
+        return _made(known)
 
     def _judge(self, intent: Resource, error: StorykeeperError) -> Outcome:
         """What an error says about whether the thing exists."""
@@ -160,16 +193,21 @@ class Ensure:
         return Outcome(state="rejected", error=error.row())
 
     async def _look_up(self, wanted: Wanted, intent: Resource, until: float) -> dict[str, Any]:
-        """Poll until the thing is found, or a look after `until` doesn't find it: then it was never made."""
+        """Poll until the thing is found, or a look after `until` doesn't find it: then it was never made.
+
+        However far a clock may jump ahead, at least `lag` seconds are waited here before that is believed.
+        """
+        waited = 0.0
         while True:
-            outcome = await self._look(wanted, intent, until)
+            late = self.clock() >= until and waited >= self.patience.lag
+            outcome = await self._look(wanted, intent, late=late)
             if outcome:
                 return outcome.model_dump()
             await self.sleep(self.patience.poll)
+            waited += self.patience.poll
 
-    async def _look(self, wanted: Wanted, intent: Resource, until: float) -> Outcome | None:
+    async def _look(self, wanted: Wanted, intent: Resource, *, late: bool) -> Outcome | None:
         """One look; None while it's too early to tell. An intent whose fate stays unknown is kept for the next run."""
-        late = self.clock() >= until
         known = self.ledger.resource(wanted.marker, wanted.kind, wanted.slot)
         if known and known.state == "made":
             return Outcome(state="made", made=_made(known))

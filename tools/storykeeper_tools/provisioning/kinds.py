@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict
 
 from ..elevenlabs.client import ElevenLabs, Upload
@@ -60,9 +61,10 @@ class WantedVoice(Wanted):
 
     async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
         with ExitStack() as stack:
+            files = [stack.enter_context(await anyio.to_thread.run_sync(blobs.open, r.sha256)) for r in self.recordings]
             uploads = [
-                Upload(f"recording-{n}{SUFFIXES.get(r.mime, '')}", stack.enter_context(blobs.open(r.sha256)), r.mime)
-                for n, r in enumerate(self.recordings, 1)
+                Upload(f"recording-{n}{SUFFIXES.get(r.mime, '')}", file, r.mime)
+                for n, (r, file) in enumerate(zip(self.recordings, files, strict=True), 1)
             ]
             added = await elevenlabs.add_voice(
                 self.name,
@@ -111,7 +113,7 @@ class WantedDocument(Wanted):
         start = self.full_name.split(" ", 1)[0]
         page = await elevenlabs.documents(page_size=100, search=start)
         for document in page.documents:
-            if document.name == self.full_name:
+            if document.name.startswith(f"{start} "):
                 return Made(id=document.id, name=document.name, type=document.type)
         return None
 

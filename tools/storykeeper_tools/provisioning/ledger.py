@@ -9,20 +9,21 @@ import json
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from ..errors import Conflict
+from ..errors import Busy, Conflict
 from ..files import private_folder
 from .plan import Kind, Plan
 
 Row = TypeVar("Row", bound=BaseModel)
 
 VERSION = 1
+BUSY_SECONDS = 5.0  # transactions take a millisecond; who holds one longer is stuck
 SCHEMA = """
 CREATE TABLE workspace (name TEXT PRIMARY KEY, remote_id TEXT NOT NULL);
 CREATE TABLE companions (id TEXT PRIMARY KEY, name_key TEXT NOT NULL, body TEXT NOT NULL);
@@ -48,7 +49,8 @@ class Companion(BaseModel):
 
 
 class Resource(BaseModel):
-    """A remote thing, or the intent to make it. `nonce` belongs to the one request that may be sent for the intent."""
+    """A remote thing, or the intent to make it. `nonce` belongs to the one request that may be sent for the intent;
+    `verified` says that an agent was seen to be stored as it was sent, which is what makes it safe to talk to."""
 
     marker: str
     kind: Kind
@@ -60,6 +62,7 @@ class Resource(BaseModel):
     name: str = ""
     type: str = ""
     blocked: str = ""
+    verified: bool = False
 
 
 @dataclass(slots=True)
@@ -167,7 +170,8 @@ class Ledger:
     def _transaction(self) -> Generator[sqlite3.Connection]:
         """Immediate, so that two processes that read and then write can't both believe to be first."""
         db = self._open()
-        db.execute("BEGIN IMMEDIATE")
+        with _told():
+            db.execute("BEGIN IMMEDIATE")
         try:
             yield db
         except BaseException:
@@ -177,14 +181,28 @@ class Ledger:
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
-            self._db = _connect(self.path)
+            with _told():
+                self._db = _connect(self.path)
         return self._db
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """What SQLite says of a file that it can't use, in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Busy("another program is using Storykeeper's ledger, or it can't be written") from error
+    except sqlite3.DatabaseError as error:
+        raise Conflict("Storykeeper's ledger is damaged", next="restore storykeeper.sqlite, or set it aside") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     private_folder(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    with suppress(FileExistsError):
+        # Exclusively: closing another descriptor of an open database would drop the locks that SQLite holds on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("BEGIN IMMEDIATE")

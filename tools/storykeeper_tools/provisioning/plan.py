@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 
 from ..companion.consent import canonical
 from ..companion.recording import Recording
-from ..companion.spec import Wish
+from ..companion.spec import Wish, name_key
 
 Kind = Literal["voice", "document", "agent"]
 Piece = tuple[Kind, str, str]
@@ -86,12 +85,6 @@ class Draft(BaseModel):
         doubts = f" Warnings: {'; '.join(self.warnings)}." if self.warnings else ""
         spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
         return f"{self.plan_id} for {self.companion}: {todo}. {spends}{doubts}{asks} Next: {self.next}"
-
-
-def name_key(name: str) -> str:
-    """Names that a person would call the same."""
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    return " ".join("".join(c for c in folded if not unicodedata.combining(c)).split())
 
 
 def contents(hashes: Collection[str]) -> str:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..companion.spec import Wish
-from ..errors import Conflict, NotFound, WhichCompanion
+from ..companion.spec import Wish, name_key
+from ..errors import Busy, Conflict, NotFound, WhichCompanion
 from . import plan as planning
-from .consents import About, Consents
+from .consents import Consents, about
 from .ledger import Companion, Ledger, Resource
 from .plan import Draft, Plan, Question
 from .staging import Staged
@@ -21,6 +21,7 @@ class Planner:
     ledger: Ledger
     consents: Consents
     workspace: Workspace
+    running: Callable[[str], bool]
     clock: Callable[[], float] = time.time
 
     def draw(self, spec: Wish, staged: Staged) -> Draft:
@@ -41,7 +42,7 @@ class Planner:
     def known(self, companion: str) -> Companion:
         """A companion by its id, or by its name where only one has it."""
         found = self.ledger.companion(companion)
-        namesakes = [found] if found else self.ledger.namesakes(planning.name_key(companion))
+        namesakes = [found] if found else self.ledger.namesakes(name_key(companion))
         if not namesakes:
             raise NotFound("there is no such companion in this workspace")
         if len(namesakes) > 1:
@@ -64,9 +65,13 @@ class Planner:
     def agent(self, companion: Companion) -> str | None:
         return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
 
+    def finished(self, companion: Companion) -> bool:
+        """Whether its agent was made, and seen to be stored as it was sent."""
+        return any(resource.kind == "agent" and resource.verified for resource in self.made(companion))
+
     def _identify(self, spec: Wish, recordings: list[str]) -> str:
         """Which companion a spec means. The same name and the same recordings are the same one, said how often."""
-        namesakes = self.ledger.namesakes(planning.name_key(spec.subject.name))
+        namesakes = self.ledger.namesakes(name_key(spec.subject.name))
         content = planning.contents(recordings)
         same = [c.id for c in namesakes if c.contents == content]
         if same and spec.companion in {None, "new", same[0]}:
@@ -75,7 +80,7 @@ class Planner:
             raise self._mismatch(spec.companion)
         if namesakes and spec.companion is None:
             raise WhichCompanion(f"there is {namesakes[0].id} already, made from other recordings")
-        return planning.companion_id(spec.subject.name, recordings, {c.id for c in namesakes})
+        return planning.companion_id(spec.subject.name, recordings, {c.id for c in self.ledger.companions()})
 
     def _mismatch(self, companion: str) -> Conflict | NotFound:
         if self.ledger.companion(companion) is None:
@@ -85,6 +90,8 @@ class Planner:
     def _keep(self, plan: Plan) -> None:
         """Write the plan down, unless it would change a companion that is already made."""
         known = self.ledger.companion(plan.companion)
+        if known and known.plan_id != plan.plan_id and self.running(known.plan_id):
+            raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
         if known and known.plan_id != plan.plan_id and self.agent(known):
             raise Conflict(
                 f"{known.id} exists already and was made from another plan",
@@ -96,7 +103,7 @@ class Planner:
             Companion(
                 id=plan.companion,
                 name=plan.spec.subject.name,
-                name_key=planning.name_key(plan.spec.subject.name),
+                name_key=name_key(plan.spec.subject.name),
                 marker=plan.marker,
                 contents=planning.contents(plan.hashes),
                 plan_id=plan.plan_id,
@@ -107,7 +114,7 @@ class Planner:
     def _show(self, plan: Plan, staged: Staged) -> Draft:
         made = {(r.kind, r.slot) for r in self.made(self.known(plan.companion))}
         todo = planning.steps(plan, made)
-        asked = [] if self.consents.covering(plan.hashes) else [question(plan.spec.subject.name)]
+        asked = [] if self.consents.covering(about(plan)) else [question(plan.spec.subject.name)]
         doubts = planning.warnings(plan.spec, staged.judged, staged.memories)
         doubts += [f"left out: {name}" for name in staged.left_out]
         return Draft(
@@ -127,9 +134,3 @@ def question(name: str) -> Question:
     return Question(
         code="needs_consent", ask=f"Has {name}, or who may decide for them, agreed to this voice being cloned?"
     )
-
-
-def about(plan: Plan) -> About:
-    """What a consent to this plan is about."""
-    subject = plan.spec.subject
-    return About(plan.companion, subject.name, subject.status, tuple(plan.hashes))

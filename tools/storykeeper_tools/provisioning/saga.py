@@ -10,23 +10,14 @@ from pydantic import BaseModel
 
 from ..companion import persona
 from ..elevenlabs.client import ElevenLabs
-from ..errors import StorykeeperError, UnexpectedAnswer, VoiceNeedsVerification, from_row
+from ..errors import StorykeeperError, VoiceNeedsVerification, from_row
 from . import payload
-from .consents import Consents
+from .consents import Consents, about
 from .ensure import Ensure, Run, listing
 from .kinds import Made, Wanted, WantedAgent, WantedDocument, WantedVoice
 from .plan import Plan, agent_name
-from .tree import missing
+from .verify import verify
 from .workspace import Workspace
-
-CRITICAL = (
-    "conversation_config.agent.first_message",
-    "conversation_config.agent.prompt.prompt",
-    "conversation_config.agent.prompt.knowledge_base",
-    "conversation_config.tts.voice_id",
-    "platform_settings.auth",
-    "platform_settings.guardrails",
-)
 
 
 class Result(BaseModel):
@@ -55,14 +46,14 @@ class Provisioning:
             _refuse_blocked(so_far.voice, so_far.documents)
             body = await _step(run, "write the persona", self._body, plan, so_far.voice, so_far.documents)
             [so_far.agent] = await self.ensure(run, [agent(plan, body)])
-            so_far.warnings = await _step(run, "read the agent back", self._read_back, so_far.agent.id, body)
+            so_far.warnings = await _step(run, "read the agent back", self._read_back, plan, so_far.agent, body)
         except StorykeeperError as error:
             so_far.error = error.row()
         return so_far
 
     async def _check(self, plan: Plan) -> None:
         """Everything that would fail later, before anything is made."""
-        self.consents.require(plan.hashes, plan.spec.subject.name)
+        self.consents.require(about(plan))
         await self.workspace.check_room_for(plan.marker)
 
     async def _body(self, plan: Plan, voice: Made, documents: list[Made]) -> dict[str, Any]:
@@ -78,14 +69,8 @@ class Provisioning:
             privacy=plan.spec.privacy,
         )
 
-    async def _read_back(self, agent_id: str, body: dict[str, Any]) -> list[str]:
-        """What the service stored otherwise than sent; what protects people must be there."""
-        stored = (await self.elevenlabs.agent(agent_id)).model_dump()
-        gaps = missing(body, stored)
-        grave = [gap for gap in gaps if gap.startswith(CRITICAL)]
-        if grave:
-            raise UnexpectedAnswer(f"the agent isn't stored as it was sent: {', '.join(grave[:5])}")
-        return [f"ElevenLabs stored {gap} otherwise than it was sent" for gap in gaps]
+    async def _read_back(self, plan: Plan, agent: Made, body: dict[str, Any]) -> list[str]:
+        return await verify(self.elevenlabs, self.ensure.ledger, plan.marker, agent, body)
 
 
 def voice(plan: Plan) -> Wanted:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -13,8 +14,8 @@ import anyio.to_thread
 from ..companion import memories as reading
 from ..companion.memories import Memory
 from ..companion.recording import Recording, inspect
-from ..errors import BadInput, FileRefused, RecordingRefused
-from ..files import Files, label
+from ..errors import BadInput, FileRefused, RecordingRefused, StorykeeperError
+from ..files import Files, label, shown
 from .blobs import Blobs, Staging
 from .plan import StagedMemory, StagedRecording
 
@@ -30,6 +31,7 @@ class Staged:
     judged: list[Recording]
     memories: list[StagedMemory]
     left_out: list[str]
+    staging: Staging
 
     @property
     def hashes(self) -> list[str]:
@@ -41,23 +43,35 @@ class Stager:
     files: Files
     blobs: Blobs
 
-    async def stage(self, recordings: Sequence[str], memories: Sequence[str]) -> Staged:
-        """Stage everything, or raise and keep nothing."""
-        return await anyio.to_thread.run_sync(self._stage, recordings, memories)
+    @asynccontextmanager
+    async def staged(self, recordings: Sequence[str], memories: Sequence[str]) -> AsyncGenerator[Staged]:
+        """Stage everything, or raise and keep nothing; also when the block that it is for refuses it."""
+        staged = await anyio.to_thread.run_sync(self._stage, recordings, memories)
+        try:
+            yield staged
+        except StorykeeperError:
+            staged.staging.undo()
+            raise
+
+    async def hashes(self, recordings: Sequence[str]) -> list[str]:
+        """The sha256 of recordings, which are judged and not kept."""
+        async with self.staged(recordings, []) as staged:
+            staged.staging.undo()
+            return staged.hashes
 
     def inspect(self, recordings: Sequence[str]) -> list[Recording]:
         """Judge recordings without keeping anything. Blocking."""
         judged: list[Recording] = []
         for path in self._sounds(recordings):
             with self.files.open(path) as file:
-                judged.append(inspect(file, PurePath(path).name))
+                judged.append(inspect(file, shown(path)))
         return judged
 
     def _stage(self, recordings: Sequence[str], memories: Sequence[str]) -> Staged:
         with self.blobs.staging() as staging:
             judged = self._recordings(staging, recordings)
             texts, left_out = self.memories(staging, memories)
-            return Staged([s for s, _ in judged], [j for _, j in judged], texts, left_out)
+            return Staged([s for s, _ in judged], [j for _, j in judged], texts, left_out, staging)
 
     def _recordings(self, staging: Staging, paths: Sequence[str]) -> list[tuple[StagedRecording, Recording]]:
         found: dict[str, tuple[StagedRecording, Recording]] = {}
@@ -87,7 +101,7 @@ class Stager:
         with self.files.open(path) as file:
             sha256 = staging.add(file)
         with self.blobs.open(sha256) as copy:
-            judged = inspect(copy, PurePath(path).name)
+            judged = inspect(copy, shown(path))
         if judged.verdict == "refused":
             raise RecordingRefused(
                 f"{label(path)}: " + "; ".join(f.what for f in judged.findings), next=_advice(judged)
@@ -101,7 +115,7 @@ class Stager:
             inside = self._texts(path)
             for file in inside:
                 if inside != [path] and PurePath(file).suffix.lower() not in reading.READABLE:
-                    left_out.append(PurePath(file).name)
+                    left_out.append(shown(file))
                     continue
                 for memory in self._read(file):
                     found.setdefault(memory.sha256, self._memory(staging, memory))
@@ -116,7 +130,7 @@ class Stager:
 
     def text(self, staging: Staging, title: str, text: str) -> list[StagedMemory]:
         """Stage a text that came as an argument."""
-        return [self._memory(staging, memory) for memory in reading.texts(title, text, title)]
+        return [self._memory(staging, memory) for memory in reading.texts(reading.title(title), text, "the text")]
 
     def _memory(self, staging: Staging, memory: Memory) -> StagedMemory:
         sha256 = staging.add(io.BytesIO(memory.data))
