@@ -32,7 +32,7 @@ class Person(Protocol):
 
 async def provision(sentence: str, *, environ: Mapping[str, str], terminal: Person) -> dict[str, Any]:
     """`{"companion": ...}` as provision_companion gives it, or `{"error": ...}`; `environ` is laid over the process's."""
-    logging.getLogger("google_adk").setLevel(logging.ERROR)
+    logging.getLogger("google_adk").setLevel(logging.CRITICAL)  # what goes wrong comes back as an outcome
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ADK announces each of its experimental features
         app = build({**os.environ, **environ})

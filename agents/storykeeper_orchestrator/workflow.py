@@ -63,9 +63,10 @@ class Server:
 
     async def call(self, ctx: Context, name: str, **arguments: Any) -> dict[str, Any]:
         """A tool's structured result. Raises what the tool refused with."""
-        found = {tool.name: tool for tool in await self.tools.get_tools(ctx)}
-        if not found:
-            raise StorykeeperError("the tool server did not start", next="run `storykeeper mcp` to see why")
+        try:
+            found = {tool.name: tool for tool in await self.tools.get_tools(ctx)}
+        except ConnectionError:
+            raise StorykeeperError("the tool server did not start", next="run `storykeeper mcp` to see why") from None
         if name not in found:
             raise BadInput(
                 f"the tool server doesn't offer {name}", next="unset STORYKEEPER_READ_ONLY, or allow the tool"

@@ -152,6 +152,7 @@ async def _from_sentence(arguments: argparse.Namespace) -> int:
     chosen = warned(arguments)
     if chosen.api_key is None:
         raise AuthMissing("there is no ElevenLabs key")
+    allow(chosen.files, home=Path.home())  # said here, before a tool server fails over it
     terminal = Terminal(yes=arguments.yes)
     async with contextlib.AsyncExitStack() as stack:
         environ = {"STORYKEEPER_FILES": os.pathsep.join(map(str, [*chosen.files, *mentioned(arguments.sentence)]))}

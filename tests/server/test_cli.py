@@ -221,7 +221,7 @@ async def test_a_tool_server_that_cannot_start_is_told(storykeeper: Any, tmp_pat
     """In one sentence, with an exit code."""
     sentence = f"Make a companion of my grandmother Dorothy from {EXAMPLE}/recording.mp3. She agreed."
     broken = await storykeeper("provision", "--yes", "--sandbox", sentence, STORYKEEPER_FILES="/nowhere")
-    assert broken.code in {1, 4}
+    assert broken.code == 4
     assert "Traceback" not in broken.err
     limited = await storykeeper("provision", "--yes", "--sandbox", sentence, STORYKEEPER_READ_ONLY="1")
     assert limited.code == 4

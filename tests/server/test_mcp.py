@@ -278,3 +278,37 @@ async def listening(port: int) -> None:
             await anyio.lowlevel.checkpoint()
         else:
             return
+
+
+async def test_the_text_of_a_result_carries_every_id_that_a_next_call_needs(stage: Stage) -> None:
+    """Some hosts show the model only the text."""
+    async with Client(server(stage)) as client:
+
+        async def told(name: str, /, **arguments: Any) -> tuple[str, dict[str, Any]]:
+            result = await client.call_tool(name, arguments)
+            assert not result.is_error, result
+            return result.content[0].text, result.structured_content or {}  # type: ignore[union-attr]
+
+        recording = SPEC["recordings"]
+        await told("record_consent", name="Dorothy", recordings=recording, kind="self", granted_by="Dorothy")
+        text, clone = await told("clone_voice", name="Dorothy", recordings=recording)
+        assert clone["voice_id"] in text
+        text, uploaded = await told("upload_knowledge_base", text="Born in Cork.", title="Cork")
+        documents = [document["id"] for document in uploaded["documents"]]
+        assert documents[0] in text
+        text, agent = await told("create_agent", name="Dorothy", voice_id=clone["voice_id"], documents=documents)
+        assert agent["agent_id"] in text
+        text, _ = await told("get_agent", agent_id=agent["agent_id"])
+        assert all(part in text for part in [agent["agent_id"], clone["voice_id"], *documents])
+        text, _ = await told("update_agent", agent_id=agent["agent_id"], name="Dot")
+        assert agent["agent_id"] in text
+        for name, wanted in (
+            ("list_voices", clone["voice_id"]),
+            ("list_knowledge_base", documents[0]),
+            ("list_agents", agent["agent_id"]),
+        ):
+            text, _ = await told(name)
+            assert wanted in text
+        text, inspected = await told("inspect_recording", recordings=recording)
+        assert "recording.mp3: good" in text
+        assert inspected["usable"] is True

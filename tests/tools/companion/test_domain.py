@@ -284,3 +284,38 @@ def test_an_edited_consent_is_not_genuine() -> None:
     assert genuine(consent(), signature, b"key")
     assert not genuine(consent(recordings=("a", "b", "c")), signature, b"key")
     assert not genuine(consent(), signature, b"another key")
+
+
+FORMATS = {
+    "wav": ("wav", "pcm_s16le", "audio/wav"),
+    "flac": ("flac", "flac", "audio/flac"),
+    "mp3": ("mp3", "libmp3lame", "audio/mpeg"),
+    "m4a": ("mp4", "aac", "audio/mp4"),
+    "aac": ("adts", "aac", "audio/aac"),
+    "ogg": ("ogg", "libopus", "audio/ogg"),
+    "webm": ("webm", "libopus", "audio/webm"),
+    "aiff": ("aiff", "pcm_s16be", "audio/aiff"),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_families_record_with_is_decoded_and_named_truly(kind: str, recording: Any) -> None:
+    """Forty seconds in every format, under a name that lies about it."""
+    import av
+
+    container, codec, mime = FORMATS[kind]
+    made = io.BytesIO()
+    with av.open(io.BytesIO(recording(40))) as source, av.open(made, "w", format=container) as target:
+        stream = target.add_stream(codec, rate=48_000, layout="mono")
+        resampler = av.AudioResampler(
+            format=stream.format, layout="mono", rate=48_000, frame_size=stream.frame_size or 960
+        )
+        for frame in source.decode(audio=0):
+            for part in resampler.resample(frame):
+                target.mux(stream.encode(part))
+        for part in resampler.resample(None):
+            target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
+    judged = inspect(made, "mum.txt")
+    assert (judged.mime, judged.verdict, judged.sample_rate, judged.channels) == (mime, "usable", 48_000, 1)
+    assert 39.5 < judged.seconds < 40.5
