@@ -177,7 +177,10 @@ class Ensure:
         """What exists; a voice that had to be verified is looked at again."""
         if known.blocked != UNPROVEN:
             return _made(known)
-        now = await wanted.find(self.elevenlabs)
+        try:
+            now = await wanted.find(self.elevenlabs)
+        except StorykeeperError:
+            return _made(known)
         if now and now.id == known.id and not now.blocked:
             self.ledger.keep_made(known.model_copy(update={"blocked": ""}))
             return now
