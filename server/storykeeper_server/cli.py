@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import json
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn
 
-from storykeeper_tools.errors import BadInput, StorykeeperError
+from storykeeper_tools.errors import BadInput, InternalError, StorykeeperError
 
 from . import commands
 
@@ -41,6 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the system refused: {error.strerror or type(error).__name__}", exists="see storykeeper list"
         )
         return fail(refused, as_json=getattr(arguments, "json", False))
+    except Exception as error:  # the outermost handler: a defect of ours is told in a sentence, with where it is
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        broken = InternalError(
+            f"something broke: {type(error).__name__} in {where.name}, line {where.lineno} of {Path(where.filename).name}",
+            exists="see storykeeper list",
+        )
+        return fail(broken, as_json=getattr(arguments, "json", False))
 
 
 def misfit(arguments: argparse.Namespace) -> str:
