@@ -79,7 +79,8 @@ def ours(sentence: str, office: re.Pattern[str]) -> bool:
 
 def found(text: str, name: str, *, relation: str, deceased: bool) -> Given | None:
     """The sentence of a text that gives consent, word for word; None where that isn't plainly said."""
-    alone = {other[0].lower() for other in OTHERS.finditer(text)} <= {relation.lower()}
+    words = re.sub(r"\"[^\"]*\"|\S*[/.]\w\S*", " ", text)  # without what files are called
+    alone = {other[0].lower() for other in OTHERS.finditer(words)} <= {relation.lower()}
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", text):
         for kind, holds in (
             ("executor_or_heir", deceased and ours(sentence, HEIR)),
@@ -92,10 +93,23 @@ def found(text: str, name: str, *, relation: str, deceased: bool) -> Given | Non
     return None
 
 
-def question(name: str, *, deceased: bool) -> str:
+def question(name: str, files: str, *, deceased: bool) -> str:
     if deceased:
-        return f"Are you {name}'s executor or heir, and do you agree that {name}'s voice is cloned for a private companion?"
-    return f"Has {name} agreed to this voice being cloned for a private companion? (A legal guardian says so in the answer.)"
+        return f"Are you {name}'s executor or heir, and do you agree that the voice in {files} is cloned for a private companion?"
+    return (
+        f"Has {name} agreed to the voice in {files} being cloned for a private companion? "
+        "(A legal guardian says so in the answer.)"
+    )
+
+
+def again(question: str, *, deceased: bool) -> str:
+    """The question once more, with the answers that are understood."""
+    yes = '"I am the executor and agree"' if deceased else '"yes", "she agreed", "I am the legal guardian and agree"'
+    return f"I must be sure of that. {question} Please answer with {yes}, or with no."
+
+
+def denied(answer: str) -> bool:
+    return DOUBT.search(answer) is not None or not answer.strip()
 
 
 def answered(question: str, answer: str, name: str, *, deceased: bool) -> Given:

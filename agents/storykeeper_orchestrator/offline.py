@@ -65,6 +65,10 @@ HELP = (
 )
 
 _NAME = r"(?:[A-Z]\.|Dr\.|Mrs?\.|[A-ZÀ-ÖØ-Þ][\w'-]*)"
+CANNOT_DELETE = (
+    "I can't delete anything yet. In the ElevenLabs dashboard, whatever belongs to a companion carries its keep- marker: "
+    "the agent among its tags, documents in their names, the voice in its description."
+)
 _PERSON = (
     r"[Cc]ompanion\s+(?:{link})\s+(?:(?i:my|our|the|his|her|their)\s+)?(?P<late>(?:(?i:late|dear|beloved|old)\s+)*)"
     r"(?:(?P<relation>(?i:" + "|".join(RELATIONS) + r"))\b[\s,]*)?(?P<name>" + _NAME + r"(?:\s+" + _NAME + r")*)?"
@@ -73,6 +77,7 @@ _DIED = re.compile(
     r"(?P<who>\w+)\s+(?:(?:has|had|have|is|was)\s+)?(?:died|dead|deceased|passed(?: away| on)?|buried)\b", re.I
 )
 _BURIED = re.compile(r"\b(buried|lost)\s+(him|her)\b|\bfuneral\b", re.I)
+_IS_NAME = re.compile(_NAME + r"(?:\s+" + _NAME + r")*")
 _MAKING = r"(?:make|create|build|provision|prepare)"
 _MAKE = re.compile(rf"\b{_MAKING}\b.*\bcompanion\b", re.I | re.S)
 _DO_NOT = re.compile(rf"\b(?:not|n't|never)\b[^.]*\b{_MAKING}\b", re.I)
@@ -136,6 +141,8 @@ def understand(text: str) -> types.Part:
         return types.Part(text="Then I make nothing.")
     if _MAKE.search(text):
         return _make(text)
+    if re.search(r"\b(delete|remove|forget|retire|erase)\b", text, re.I):
+        return types.Part(text=CANNOT_DELETE)
     return _lookup(text.lower()) or types.Part(text=HELP)
 
 
@@ -152,6 +159,8 @@ def _lookup(words: str) -> types.Part | None:
 
 
 def _make(text: str) -> types.Part:
+    if len(people(text)) > 1:
+        return types.Part(text=f"One companion at a time, please: {' or '.join(people(text))}? Say it for one of them.")
     wish = read(text)
     missing = [question for key, question in QUESTIONS.items() if not wish.get(key)]
     if missing:
@@ -184,6 +193,14 @@ def read(text: str) -> dict[str, Any]:
     return {key: value for key, value in wish.items() if value}
 
 
+def people(text: str) -> list[str]:
+    """The people that are named with their relation: "my mother Rosa and my father Tom" are two."""
+    named = re.findall(
+        r"\b(?i:my|our|her|his)\s+(?:(?i:late|dear)\s+)*(?i:" + "|".join(RELATIONS) + r")\s+(" + _NAME + ")", text
+    )
+    return list(dict.fromkeys(named))
+
+
 def died(text: str, relation: str) -> bool:
     """Whether the person is said to have died; somebody else's death ("her husband died") is not theirs."""
     others = set(RELATIONS) - {relation}
@@ -195,16 +212,16 @@ def _name(text: str | None) -> str:
 
 
 def _answered_name(text: str) -> str:
-    """A name given in answer to our question: a last line of nothing but capitalised words."""
-    last = re.split(r"[.!?]\s+|\n", text.strip())[-1].strip(" .")
-    return last if re.fullmatch(r"[A-Z][\w'-]*(\s+[A-Z][\w'-]*)*", last) else ""
+    """A name given in answer to our question: a line of nothing but capitalised words."""
+    lines = (line.strip(" .!") for line in text.split("\n")[1:])
+    return next((line for line in lines if _IS_NAME.fullmatch(line)), "")
 
 
 def paths(text: str) -> dict[str, list[str]]:
     """Recordings and memories; a folder may hold both."""
     found: dict[str, list[str]] = {"recordings": [], "memories": []}
-    for token in re.findall(r'"([^"]+)"|(\S+)', text):
-        path = (token[0] or token[1]).rstrip(".,;:!?)").lstrip("(")
+    for token in re.finditer(r"\"([^\"]+)\"|(?<!\w)'([^']+)'(?!\w)|(\S+)", text):
+        path = (token[1] or token[2] or token[3]).rstrip(".,;:!?)").lstrip("(")
         ending = path.lower()
         if ending.endswith(SOUNDS):
             found["recordings"].append(path)

@@ -31,7 +31,7 @@ class Person(Protocol):
 
 
 async def provision(sentence: str, *, environ: Mapping[str, str], terminal: Person) -> dict[str, Any]:
-    """`{"companion": ...}` as provision_companion gives it, or `{"error": ...}`; `environ` is laid over the process's."""
+    """`{"companion": ...}` as provision_companion gives it, `{"error": ...}`, or `{"said": ...}`; `environ` is laid over the process's."""
     logging.getLogger("google_adk").setLevel(logging.CRITICAL)  # what goes wrong comes back as an outcome
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ADK announces each of its experimental features
@@ -47,6 +47,8 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
         turn = await _turn(runner, message)
         if turn.outcome is not None:
             return turn.outcome if "companion" in turn.outcome else {"error": _row(turn.outcome.get("error"))}
+        if turn.question is None and turn.looked:
+            return {"said": turn.said}
         if turn.question is None:
             answer = await terminal.ask(turn.said)
             if not answer:
@@ -69,6 +71,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.said = ""
+        self.looked = False
         self.question: types.FunctionCall | None = None
         self.outcome: dict[str, Any] | None = None
 
@@ -78,6 +81,7 @@ class Turn:
             self.question = call
         if response and response.name == "make_companion" and isinstance(response.response, dict):
             self.outcome = response.response.get("result", response.response)
+        self.looked = self.looked or bool(response)
         if part.text and by_agent:
             self.said = part.text
 

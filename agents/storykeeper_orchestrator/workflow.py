@@ -16,7 +16,7 @@ from google.adk.workflow import START, Workflow, node
 from google.genai import types
 from pydantic import BaseModel, Field
 
-from storykeeper_tools.errors import BadInput, NeedsConfirm, StorykeeperError, from_text
+from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, StorykeeperError, from_text
 
 from . import consent
 from .consent import Given
@@ -96,22 +96,35 @@ class Procedure:
     async def agree(self, ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
         """Consent: as it was stated with the wish, or as the person answers now; in their words."""
         asked = Request.model_validate(request)
-        question = consent.question(asked.name, deceased=asked.deceased)
         given = asked.consent(spoken(ctx))
-        if given is None and "consent" not in ctx.resume_inputs:
-            async for event in ask("consent", question, str):
-                yield event
-            return
+        question = consent.question(asked.name, ", ".join(draft["recordings"]), deceased=asked.deceased)
         try:
             if given is None:
-                given = consent.answered(
-                    question, said(ctx.resume_inputs["consent"]), asked.name, deceased=asked.deceased
-                )
-            await self.server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
+                given = self._answered(ctx, question, asked)
+            if given is not None:
+                await self.server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
         except StorykeeperError as error:
             yield stopped(error)
             return
-        yield routed(draft, "go")
+        if given is not None:
+            yield routed(draft, "go")
+            return
+        first = "consent" not in ctx.resume_inputs
+        text = question if first else consent.again(question, deceased=asked.deceased)
+        async for event in ask("consent" if first else "consent again", text, str):
+            yield event
+
+    def _answered(self, ctx: Context, question: str, asked: Request) -> Given | None:
+        """The consent in the person's answer. None while it has to be asked for, at most twice; a no is an error."""
+        answer = said(ctx.resume_inputs.get("consent again", ctx.resume_inputs.get("consent")))
+        if "consent" not in ctx.resume_inputs:
+            return None
+        try:
+            return consent.answered(question, answer, asked.name, deceased=asked.deceased)
+        except NeedsConsent:
+            if "consent again" in ctx.resume_inputs or consent.denied(answer):
+                raise
+            return None
 
     async def confirm(self, ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Any]:
         """A person's yes to the spending; nothing to ask where nothing is spent."""
@@ -195,7 +208,8 @@ def summary(draft: Mapping[str, Any]) -> str:
     """The plan as a question."""
     todo = ", ".join(f"{s['action']} {s['kind']} '{s['name']}'" for s in draft["steps"])
     doubts = "".join(f"\n- {warning}" for warning in draft["warnings"])
-    return f"Plan for {draft['companion']}: {todo}. It takes one voice slot.{doubts}\nShall I go ahead? (yes or no)"
+    files = ", ".join(draft["recordings"])
+    return f"Plan for {draft['companion']}: {todo}. The voice is cloned from {files} and takes one voice slot.{doubts}\nShall I go ahead? (yes or no)"
 
 
 def text(answer: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StorykeeperError as error:
         return fail(error, as_json=getattr(arguments, "json", False))
     except KeyboardInterrupt:
+        print("storykeeper: interrupted; said again, it goes on where it was", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         refused = BadInput(
@@ -99,7 +100,9 @@ def _common(command: argparse.ArgumentParser, run: Command) -> None:
 
 def _provision(command: argparse.ArgumentParser) -> None:
     _common(command, commands.provision)
-    command.add_argument("sentence", nargs="?", help='such as "make a companion of my mother Dorothy from mum.m4a"')
+    command.add_argument(
+        "sentence", nargs="?", help='such as "make a companion of my mother Dorothy from mum.m4a", or a companion.yaml'
+    )
     files = command.add_argument_group("instead of a sentence")
     files.add_argument("--name", help="whose companion it is")
     files.add_argument("--audio", nargs="+", default=[], metavar="FILE", help="recordings of the voice")

@@ -21,7 +21,7 @@ from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
 from .terminal import Terminal, described
-from .wiring import Storykeeper, embedded, settings, wire
+from .wiring import Storykeeper, settings, wire
 
 STILL_GOING = 7
 LONGEST_WAIT = 600.0
@@ -30,10 +30,11 @@ Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
 
 
 async def provision(arguments: argparse.Namespace) -> int:
-    """From a sentence through the orchestrator, or from files."""
-    if arguments.sentence:
+    """From a sentence through the orchestrator, from a companion.yaml, or from files."""
+    written = bool(arguments.sentence) and arguments.sentence.endswith((".yaml", ".yml", ".json"))
+    if arguments.sentence and not written:
         return await _from_sentence(arguments)
-    spec = parse(_spec_of(arguments), "the command line")
+    spec = load(Path(arguments.sentence)) if written else parse(_spec_of(arguments), "the command line")
     async with opened(arguments, [*spec.recordings, *spec.memories]) as keeper:
         terminal = Terminal(yes=arguments.yes)
         view = await _provision(keeper, spec, terminal)
@@ -69,7 +70,7 @@ async def show(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(view.model_dump(mode="json"))
         else:
-            print("\n".join([described(view, None), *view.memories]))
+            print("\n".join([described(view, None, embedded=arguments.sandbox), *view.memories]))
     return 0
 
 
@@ -156,13 +157,15 @@ async def _from_sentence(arguments: argparse.Namespace) -> int:
     terminal = Terminal(yes=arguments.yes)
     async with contextlib.AsyncExitStack() as stack:
         environ = {"STORYKEEPER_FILES": os.pathsep.join(map(str, [*chosen.files, *mentioned(arguments.sentence)]))}
-        if chosen.sandbox:  # one sandbox for both processes
-            url = await stack.enter_async_context(embedded(chosen))
-            environ |= {"STORYKEEPER_SANDBOX": "", "STORYKEEPER_ELEVENLABS_URL": url, "ELEVENLABS_API_KEY": "sandbox"}
+        if chosen.sandbox:
+            environ["STORYKEEPER_SANDBOX"] = "1"
         report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
         if report.get("error"):
             raise from_row(report["error"])
-        keeper = wire(settings(environ), files=Files())
+        if "said" in report:
+            print_json(report) if arguments.json else print(report["said"])
+            return 0
+        keeper = wire(chosen, files=Files())
         await stack.enter_async_context(keeper.running())
         return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
 
@@ -205,7 +208,7 @@ async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argpars
     elif arguments.json:
         print_json(_finished(view, link.signed_url if link else None, link.expires_at if link else None))
     else:
-        print(described(view, link))
+        print(described(view, link, embedded=arguments.sandbox))
     return 0 if view.status == "done" else STILL_GOING
 
 

@@ -13,7 +13,6 @@ from storykeeper_tools.caller import NOBODY, Answer
 from storykeeper_tools.companion.spec import ConsentBlock, Status
 from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.sessions import SignedUrl
-from storykeeper_tools.settings import SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ async def _line() -> str | None:
     return await line or None
 
 
-def described(view: CompanionView, link: SignedUrl | None) -> str:
+def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool) -> str:
     """A companion as a person reads it."""
     rows = [("voice", view.voice_id or "-")]
     titles = ", ".join(document.name.partition(" ")[2] for document in view.documents)
@@ -95,7 +94,7 @@ def described(view: CompanionView, link: SignedUrl | None) -> str:
     rows += [("agent", f"{view.agent_id}  private; its first words say that it is an AI" if view.agent_id else "-")]
     rows += [("talk", f"{link.signed_url}  (opens within 15 minutes; don't share it)")] if link else []
     rows += [("note", warning) for warning in view.warnings]
-    flag = " --sandbox" if view.workspace == SANDBOX else ""
+    flag = " --sandbox" if embedded else ""
     rows += [("next", f"storykeeper show {view.companion}{flag}" if view.status == "done" else view.next)]
     head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
     return "\n".join([head, *(f"  {name:<10}{text}" for name, text in rows)])

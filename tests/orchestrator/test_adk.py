@@ -102,7 +102,7 @@ async def test_a_complete_sentence_takes_two_model_calls(conversation: Conversat
     """One to understand, one to explain; the pause for the go-ahead in between costs none."""
     await conversation.say(f"{WISH} She gave me her consent.")
     assert conversation.pause is not None
-    assert "It takes one voice slot" in conversation.said[-1]
+    assert "takes one voice slot" in conversation.said[-1]
     assert await slots(sandbox_url) == 0
     await conversation.answer(True)
     assert conversation.outcome["companion"]["status"] == "done"
@@ -119,6 +119,16 @@ async def test_consent_that_was_not_said_is_asked_for(conversation: Conversation
     assert "Shall I go ahead" in conversation.said[-1]
     await conversation.answer(True)
     assert conversation.outcome["companion"]["status"] == "done"
+
+
+async def test_an_unclear_answer_is_asked_about_once_more(conversation: Conversation, sandbox_url: str) -> None:
+    """With the answers that are understood; a second unclear one is a no."""
+    await conversation.say(WISH)
+    await conversation.answer("She said so herself")
+    assert "Please answer with" in conversation.said[-1]
+    await conversation.answer("she agreed")
+    assert "Shall I go ahead" in conversation.said[-1]
+    assert "recording.mp3" in conversation.said[-1]
 
 
 @pytest.mark.parametrize(("consent", "go", "code"), [("no", None, "needs_consent"), ("yes", False, "needs_confirm")])

@@ -175,6 +175,45 @@ def test_what_is_missing_is_asked_for_and_then_understood() -> None:
     assert (call.args["name"], call.args["recordings"]) == ("Ruth", ["ruth.wav"])
 
 
+def test_answers_add_up_until_nothing_is_missing() -> None:
+    """One by one, in either order."""
+    talk = [*said("make a companion"), types.ModelContent("Whose?"), *said("Lina"), types.ModelContent("Which?")]
+    call = decide([*talk, *said("lina.wav")]).function_call
+    assert call is not None
+    assert call.args is not None
+    assert (call.args["name"], call.args["recordings"]) == ("Lina", ["lina.wav"])
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "make a companion of my mother Rosa and my father Tom from rosa.wav and tom.wav.",
+        "make a companion of my mother Rosa from rosa.wav, and one of my father Tom from tom.wav",
+    ],
+)
+def test_two_people_are_never_one_voice(wish: str) -> None:
+    """It is asked which of them is meant."""
+    answer = decide(said(wish))
+    assert answer.function_call is None
+    assert "One companion at a time" in (answer.text or "")
+
+
+def test_names_of_files_are_not_people_and_may_hold_blanks() -> None:
+    """In either kind of quotes."""
+    for quote in ('"', "'"):
+        found = read(f"Make a companion of my friend Ulf from {quote}my recs/grandpa two.wav{quote}. He agreed.")
+        assert found["recordings"] == ["my recs/grandpa two.wav"]
+    assert (
+        read('Make a companion of my friend Ulf from "grandpa two.wav". He agreed.')["consent_statement"]
+        == "He agreed."
+    )
+
+
+def test_deleting_is_not_promised() -> None:
+    """It says how it can be done."""
+    assert "can't delete" in (decide(said("delete dorothy-7f3a")).text or "")
+
+
 def test_what_is_not_understood_is_said_honestly() -> None:
     """That these are rules, and what they understand."""
     text = decide(said("Write me a poem")).text or ""

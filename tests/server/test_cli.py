@@ -242,6 +242,30 @@ async def test_a_state_folder_that_cannot_be_used_is_told(storykeeper: Any, tmp_
     assert "Traceback" not in ran.err
 
 
+async def test_a_companion_yaml_is_provisioned_with_its_own_consent(storykeeper: Any) -> None:
+    """Said twice, it is one."""
+    first = await storykeeper("provision", str(EXAMPLE / "companion.yaml"), "--yes", "--json", "--sandbox")
+    again = await storykeeper("provision", str(EXAMPLE / "companion.yaml"), "--yes", "--json", "--sandbox")
+    assert (first.code, again.code) == (0, 0), first.err
+    assert first.json["agent_id"] == again.json["agent_id"]
+
+
+async def test_a_sentence_may_just_ask(storykeeper: Any) -> None:
+    """An answer is a result, not an error."""
+    ran = await storykeeper("provision", "--sandbox", "How much quota is left?")
+    assert (ran.code, ran.out.startswith("creator: ")) == (0, True), ran.err
+
+
+async def test_local_sandboxes_are_kept_apart(storykeeper: Any, sandbox_url: str) -> None:
+    """What the embedded one has is not looked for in another."""
+    await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--sandbox")
+    other = {"ELEVENLABS_API_KEY": "sandbox", "STORYKEEPER_ELEVENLABS_URL": sandbox_url}
+    assert "No companions" in (await storykeeper("list", **other)).out
+    made = await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", **other)
+    assert made.code == 0, made.err
+    assert "--sandbox" not in made.out
+
+
 async def test_a_sentence_that_names_no_recording_is_asked_back(storykeeper: Any) -> None:
     """Exit code 3, with the question."""
     ran = await storykeeper("provision", "--yes", "--json", "--sandbox", "Make a companion of my mother Ruth.")

@@ -128,7 +128,7 @@ async def test_what_was_deleted_by_hand_shows_as_drift(stage: Stage) -> None:
 async def test_another_dorothy_has_to_be_called_new(stage: Stage, tmp_path: Path, recording: Any) -> None:
     """The same name from another recording is a question, not a guess."""
     (tmp_path / "other.wav").write_bytes(recording(40))
-    first = await stage.call("plan_companion", spec=dorothy())
+    first = await made(stage)
     with pytest.raises(WhichCompanion, match=first.companion):
         await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"]))
     second = await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"], companion="new"))
@@ -413,3 +413,28 @@ async def test_odd_names_on_disk_are_shown_without_their_oddity(stage: Stage, tm
     plan = await stage.call("plan_companion", spec=dorothy(memories=["notes"]))
     assert "left out: caf.jpg" in plan.warnings
     assert plan.model_dump_json().encode()
+
+
+async def test_a_plan_of_which_nothing_was_made_gives_way_to_a_better_one(
+    stage: Stage, tmp_path: Path, recording: Any
+) -> None:
+    """The wrong recordings were named at first: no question, no orphan."""
+    (tmp_path / "other.wav").write_bytes(recording(40))
+    await stage.call("plan_companion", spec=dorothy(recordings=["other.wav", str(EXAMPLE / "recording.mp3")]))
+    better = await stage.call("plan_companion", spec=dorothy())
+    assert [c.companion for c in (await stage.call("list_companions")).companions] == [better.companion]
+
+
+async def test_a_conflict_says_what_differs(stage: Stage) -> None:
+    """By field."""
+    await made(stage)
+    with pytest.raises(Conflict, match="made from other wishes, memories"):
+        await stage.call("plan_companion", spec=dorothy(wishes="faster", memories=[]))
+
+
+async def test_the_plan_and_its_question_name_the_recordings(stage: Stage) -> None:
+    """Whoever agrees sees to what."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    assert plan.recordings == ["recording.mp3"]
+    assert "recording.mp3" in plan.questions[0].ask
+    assert "recording.mp3" in str(plan)

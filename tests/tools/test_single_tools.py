@@ -229,12 +229,20 @@ async def test_provisioning_asks_a_person_for_the_consent_that_is_missing(stage:
     assert (await stage.call("provision_companion", plan_id=plan.plan_id, caller=herself)).status == "done"
 
 
+async def test_a_consent_of_ones_own_is_given_by_oneself(stage: Stage) -> None:
+    """By any part of the name; somebody else isn't `self`."""
+    said: dict[str, Any] = {"name": "Dorothy Byrne", "recordings": [RECORDING], "kind": "self"}
+    assert (await stage.call("record_consent", **said, granted_by="dorothy")).kind == "self"
+    with pytest.raises(BadInput, match="Dorothy Byrne's own"):
+        await stage.call("record_consent", **said, granted_by="Alice")
+
+
 @pytest.mark.parametrize(("kind", "deceased"), [("self", True), ("guardian", True), ("executor_or_heir", False)])
 async def test_a_kind_of_consent_must_be_possible(stage: Stage, kind: str, deceased: bool) -> None:
     """The dead can't agree now, and the living have no heirs."""
     with pytest.raises(BadInput):
         await stage.call(
-            "record_consent", name="A", recordings=[RECORDING], kind=kind, granted_by="B", deceased=deceased
+            "record_consent", name="A", recordings=[RECORDING], kind=kind, granted_by="A", deceased=deceased
         )
 
 

@@ -53,8 +53,9 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Everything this workspace keeps: nothing crosses workspaces."""
-        return self.home / self.workspace
+        """Everything this workspace keeps: nothing crosses workspaces, nor from one local sandbox to another."""
+        port = re.search(r":(\d+)(/|$)", self.url or "")
+        return self.home / (f"{SANDBOX}-{port[1]}" if self.workspace == SANDBOX and port else self.workspace)
 
 
 def read(environ: Mapping[str, str], home: Path) -> Settings:

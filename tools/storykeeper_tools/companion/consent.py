@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .spec import ConsentKind, Status
+from .spec import ConsentKind, Status, name_key
 
 Granting = Literal["attested", "elicited"]
 SCOPE = "clone this voice for one private memory companion"
@@ -65,8 +65,10 @@ def genuine(consent: Consent, signature: str, key: bytes) -> bool:
     return hmac.compare_digest(sign(consent, key), signature)
 
 
-def misfit(kind: ConsentKind, status: Status) -> str | None:
-    """Why a kind of consent can't be right for this person, or None."""
+def misfit(kind: ConsentKind, status: Status, granted_by: str, subject: str) -> str | None:
+    """Why a consent can't be right for this person, or None."""
+    if kind == "self" and not set(name_key(granted_by).split()) & set(name_key(subject).split()):
+        return f"a consent of kind self is {subject}'s own; somebody else can be a guardian, executor or heir"
     if status == "deceased" and kind in {"self", "guardian"}:
         return "someone who has died can't grant consent now; their executor or heir can"
     if status == "living" and kind == "executor_or_heir":

@@ -126,7 +126,9 @@ def parse(document: Any, what: str = "the spec") -> Spec:
 def faults(error: ValidationError) -> str:
     """What is wrong and where, in one line, without the values."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}" for e in found[:5])
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg'].removeprefix('Value error, ')}" for e in found[:5]
+    )
 
 
 def _place(error: Any) -> str:

@@ -56,7 +56,7 @@ class Consents:
 
     async def attest(self, about: About, block: ConsentBlock, caller: Caller) -> Consent:
         """Record a consent that was given; confirmed by the person themselves where the caller can ask them."""
-        wrong = misfit(block.kind, about.status or "living")
+        wrong = misfit(block.kind, about.status or "living", block.granted_by, about.subject)
         if wrong:
             raise BadInput(wrong, next="ask who may decide, and record that kind of consent")
         who = f"{block.kind.replace('_', ' ')}, {block.granted_by}"
@@ -69,7 +69,7 @@ class Consents:
         answer = await _asked(question, Grant, caller)
         if answer is None or not answer.agree:
             raise NeedsConsent(f"nobody has allowed yet that the voice of {about.subject} is cloned")
-        wrong = misfit(answer.kind, about.status or "living")
+        wrong = misfit(answer.kind, about.status or "living", answer.granted_by, about.subject)
         if wrong:
             raise NeedsConsent(wrong)
         return self._keep(about, ConsentBlock(kind=answer.kind, granted_by=answer.granted_by), "elicited")

@@ -92,6 +92,9 @@ class Ledger:
         row = companion.id, companion.name_key, companion.model_dump_json()
         self._write("INSERT INTO companions VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", *row)
 
+    def drop_companion(self, companion_id: str) -> None:
+        self._write("DELETE FROM companions WHERE id = ?", companion_id)
+
     # Plans
 
     def plan(self, plan_id: str) -> Plan | None:

@@ -73,6 +73,7 @@ class Draft(BaseModel):
     companion: str
     workspace: str
     exists: bool
+    recordings: list[str]
     steps: list[Step]
     cost: Cost
     warnings: list[str]
@@ -84,7 +85,8 @@ class Draft(BaseModel):
         asks = "".join(f" Question {q.code}: {q.ask}" for q in self.questions)
         doubts = f" Warnings: {'; '.join(self.warnings)}." if self.warnings else ""
         spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
-        return f"{self.plan_id} for {self.companion}: {todo}. {spends}{doubts}{asks} Next: {self.next}"
+        voice = f"voice from {', '.join(self.recordings)}"
+        return f"{self.plan_id} for {self.companion} ({voice}): {todo}. {spends}{doubts}{asks} Next: {self.next}"
 
 
 def contents(hashes: Collection[str]) -> str:

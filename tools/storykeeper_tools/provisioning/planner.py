@@ -71,7 +71,9 @@ class Planner:
 
     def _identify(self, spec: Wish, recordings: list[str]) -> str:
         """Which companion a spec means. The same name and the same recordings are the same one, said how often."""
-        namesakes = self.ledger.namesakes(name_key(spec.subject.name))
+        known = self.ledger.namesakes(name_key(spec.subject.name))
+        # Of a companion of which nothing was made there is only a plan, and a new plan takes its place.
+        namesakes = [c for c in known if self.ledger.resources(c.marker) or c.contents == planning.contents(recordings)]
         content = planning.contents(recordings)
         same = [c.id for c in namesakes if c.contents == content]
         if same and spec.companion in {None, "new", same[0]}:
@@ -94,10 +96,14 @@ class Planner:
             raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
         if known and known.plan_id != plan.plan_id and self.agent(known):
             raise Conflict(
-                f"{known.id} exists already and was made from another plan",
+                f"{known.id} exists already, made from other {', '.join(self._differences(known, plan)) or 'wishes'}",
                 exists=f"{known.id} is unchanged",
                 next="call get_companion to see it, and update_agent to change its agent",
             )
+        for other in self.ledger.namesakes(name_key(plan.spec.subject.name)):
+            replaced = other.id != plan.companion and plan.spec.companion != "new"
+            if replaced and not self.ledger.resources(other.marker):
+                self.ledger.drop_companion(other.id)
         self.ledger.keep_plan(plan)
         self.ledger.keep_companion(
             Companion(
@@ -111,10 +117,20 @@ class Planner:
             )
         )
 
+    def _differences(self, known: Companion, plan: Plan) -> list[str]:
+        """The fields in which a plan differs from the one that a companion was made from."""
+        old = self.ledger.plan(known.plan_id)
+        if old is None:
+            return []
+        fields = [f for f in Wish.model_fields if f not in {"companion", "recordings", "memories"}]
+        changed = [f for f in fields if getattr(old.spec, f) != getattr(plan.spec, f)]
+        same = {m.sha256 for m in old.memories} == {m.sha256 for m in plan.memories}
+        return changed if same else [*changed, "memories"]
+
     def _show(self, plan: Plan, staged: Staged) -> Draft:
         made = {(r.kind, r.slot) for r in self.made(self.known(plan.companion))}
         todo = planning.steps(plan, made)
-        asked = [] if self.consents.covering(about(plan)) else [question(plan.spec.subject.name)]
+        asked = [] if self.consents.covering(about(plan)) else [question(plan)]
         doubts = planning.warnings(plan.spec, staged.judged, staged.memories)
         doubts += [f"left out: {name}" for name in staged.left_out]
         return Draft(
@@ -122,6 +138,7 @@ class Planner:
             companion=plan.companion,
             workspace=plan.workspace,
             exists=bool(made),
+            recordings=[recording.name for recording in plan.recordings],
             steps=todo,
             cost=planning.cost(todo),
             warnings=doubts + self.workspace.notes,
@@ -130,7 +147,8 @@ class Planner:
         )
 
 
-def question(name: str) -> Question:
+def question(plan: Plan) -> Question:
+    who, files = plan.spec.subject.name, ", ".join(recording.name for recording in plan.recordings)
     return Question(
-        code="needs_consent", ask=f"Has {name}, or who may decide for them, agreed to this voice being cloned?"
+        code="needs_consent", ask=f"Has {who}, or who may decide for them, agreed to the voice in {files} being cloned?"
     )
