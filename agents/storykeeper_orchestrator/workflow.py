@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -21,6 +21,7 @@ from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, Story
 from . import consent
 from .consent import Given
 
+NAME = "make_companion"
 LONGEST = 1800.0
 POLL = 2.0
 
@@ -96,7 +97,7 @@ class Procedure:
     async def agree(self, ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
         """Consent: as it was stated with the wish, or as the person answers now; in their words."""
         asked = Request.model_validate(request)
-        given = asked.consent(spoken(ctx))
+        given = asked.consent(spoken(ctx.session.events))
         question = consent.question(asked.name, ", ".join(draft["recordings"]), deceased=asked.deceased)
         try:
             if given is None:
@@ -110,8 +111,8 @@ class Procedure:
             yield routed(draft, "go")
             return
         first = "consent" not in ctx.resume_inputs
-        text = question if first else consent.again(question, deceased=asked.deceased)
-        async for event in ask("consent" if first else "consent again", text, str):
+        words = question if first else consent.again(question, deceased=asked.deceased)
+        async for event in ask("consent" if first else "consent again", words, str):
             yield event
 
     def _answered(self, ctx: Context, question: str, asked: Request) -> Given | None:
@@ -160,7 +161,7 @@ def make_companion(tools: BaseToolset) -> Workflow:
     provision = node(procedure.provision, name="provision", rerun_on_resume=True, timeout=LONGEST)
     report = node(procedure.report, name="report")
     return Workflow(
-        name="make_companion",
+        name=NAME,
         description="Make a memory companion: plans it, asks the person for consent and go-ahead, and provisions it.",
         input_schema=Request,
         edges=[
@@ -172,10 +173,16 @@ def make_companion(tools: BaseToolset) -> Workflow:
     )
 
 
-def spoken(ctx: Context) -> str:
-    """All that the person has said in this conversation."""
-    contents = [event.content for event in ctx.session.events if event.author == "user" and event.content]
-    return "\n".join(part.text for content in contents for part in content.parts or [] if part.text)
+def spoken(events: Sequence[Event]) -> str:
+    """What the person has said since the last companion: words about one person never count for the next."""
+    heard: list[str] = []
+    for event in events:
+        parts = (event.content.parts if event.content else None) or []
+        if any(part.function_response and part.function_response.name == NAME for part in parts):
+            heard.clear()
+        elif event.author == "user":
+            heard += [part.text for part in parts if part.text]
+    return "\n".join(heard)
 
 
 def routed(output: Mapping[str, Any], route: str) -> Event:

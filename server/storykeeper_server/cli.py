@@ -16,7 +16,7 @@ from storykeeper_tools.errors import BadInput, InternalError, StorykeeperError
 
 from . import commands
 
-DONE, UNEXPECTED, USAGE = 0, 1, 2
+UNEXPECTED, USAGE = 1, 2
 INTERRUPTED = 130
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
