@@ -69,8 +69,8 @@ CANNOT_DELETE = (
     "I can't delete anything yet. In the ElevenLabs dashboard, whatever belongs to a companion carries its keep- marker: "
     "the agent among its tags, documents in their names, the voice in its description."
 )
-_PERSON = (
-    r"[Cc]ompanion\s+(?:{link})\s+(?:(?i:my|our|the|his|her|their)\s+)?(?P<late>(?:(?i:late|dear|beloved|old)\s+)*)"
+_PERSON = re.compile(
+    r"[Cc]ompanion\s+(?:of|for)\s+(?:(?i:my|our|the|his|her|their)\s+)?(?P<late>(?:(?i:late|dear|beloved|old)\s+)*)"
     r"(?:(?P<relation>(?i:" + "|".join(RELATIONS) + r"))\b[\s,]*)?(?P<name>" + _NAME + r"(?:\s+" + _NAME + r")*)?"
 )
 _DIED = re.compile(
@@ -176,7 +176,7 @@ QUESTIONS = {
 
 def read(text: str) -> dict[str, Any]:
     """The arguments of `make_companion` that a sentence holds; what it doesn't say isn't there."""
-    person = re.search(_PERSON.format(link="of"), text) or re.search(_PERSON.format(link="for"), text)
+    person = _PERSON.search(text)
     relation = (person["relation"] or "").lower() if person else ""
     name = _name(person["name"] if person else "") or _answered_name(text)
     deceased = died(text, relation) or "late" in (person["late"].lower() if person else "")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.adk.events.event import Event
 from google.genai import types
 
 from storykeeper_orchestrator import consent
 from storykeeper_orchestrator.offline import decide, read
+from storykeeper_orchestrator.workflow import Request, spoken
 from storykeeper_tools.errors import NeedsConsent
 
 
@@ -145,6 +147,74 @@ def test_anything_but_a_clear_yes_is_a_no(answer: str) -> None:
         consent.answered("Has Ruth agreed?", answer, "Ruth", deceased=False)
 
 
+@pytest.mark.parametrize(
+    ("answer", "deceased"),
+    [
+        ("Nobody agreed", False),
+        ("My sister agreed", False),
+        ("yes to recording, cloning is out", False),
+        ("nope, but my dad says yes", False),
+        ("yesterday", False),
+        ("I agree", False),
+        ("My brother agreed", True),
+        ("yes, my brother is her executor", True),
+        ("she agreed", True),
+    ],
+)
+def test_an_answer_about_something_or_somebody_else_is_no_yes(answer: str, deceased: bool) -> None:
+    """Every word of it has to be understood."""
+    with pytest.raises(NeedsConsent):
+        consent.answered("Has Ruth agreed?", answer, "Ruth", deceased=deceased)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name", "deceased"),
+    [
+        ("Make a companion of my mother Dorothy. She gave me her consent. Use mum.wav", "Dorothy", False),
+        ("Make a companion of my Mother Dorothy from mum.wav", "Dorothy", False),
+        ("Make a companion of Dr. J. R. Smith from mum.wav", "Dr. J. R. Smith", False),
+        ("Make a companion of my grandma Émilie from mum.wav, recorded late at night.", "Émilie", False),
+        ("Make a companion of my mother Dorothy, whose husband died in 1999, from mum.wav", "Dorothy", False),
+        ("Make a companion of my late mother Dorothy from mum.wav", "Dorothy", True),
+        ("Make a companion of my mother Dorothy from mum.wav. She passed in 2019.", "Dorothy", True),
+        ("Make a companion of my mother Dorothy from mum.wav. We buried her in May.", "Dorothy", True),
+    ],
+)
+def test_the_right_person_is_meant_and_known_to_live_or_not(sentence: str, name: str, deceased: bool) -> None:
+    """It decides who may consent."""
+    found = read(sentence)
+    assert (found["name"], found.get("deceased", False)) == (name, deceased)
+
+
+def test_not_to_make_one_is_not_a_wish() -> None:
+    """And a choice of words is no folder."""
+    assert decide(said("Do not make a companion of my mother Dorothy from mum.wav")).function_call is None
+    assert read("Make a companion of Ruth from ruth.wav and/or nothing")["recordings"] == ["ruth.wav"]
+
+
+def test_a_model_cannot_invent_a_consent() -> None:
+    """What counts is what the person said, in the sentence that says it."""
+    heard = "Make a companion of my mother Ruth from ruth.wav. She agreed."
+    wish: dict[str, Any] = {"name": "Ruth", "relation": "mother", "recordings": ["ruth.wav"]}
+    assert Request(**wish, consent_statement="She agreed.").consent(heard) is not None
+    assert Request(**wish, consent_statement="She agreed.").consent("Make a companion of Ruth.") is None
+    assert Request(**wish, consent_statement="She was lovely.").consent(heard + " She was lovely.") is None
+    assert Request(**wish).consent(heard) is None
+
+
+def test_words_about_one_person_never_count_for_the_next() -> None:
+    """What was said before the last companion was made is over."""
+    response = types.FunctionResponse(name="make_companion", response={"companion": {}})
+    events = [
+        Event(author="user", content=types.UserContent("Make a companion of Ruth from ruth.wav. She agreed.")),
+        Event(author="agent", content=types.Content(role="user", parts=[types.Part(function_response=response)])),
+        Event(author="user", content=types.UserContent("Make a companion of Anna from anna.wav.")),
+    ]
+    assert spoken(events) == "Make a companion of Anna from anna.wav."
+    wish = Request(name="Anna", recordings=["anna.wav"], consent_statement="She agreed.")
+    assert wish.consent(spoken(events)) is None
+
+
 def said(*texts: str) -> list[types.Content]:
     return [types.UserContent(text) for text in texts]
 
@@ -189,6 +259,7 @@ def test_answers_add_up_until_nothing_is_missing() -> None:
     [
         "make a companion of my mother Rosa and my father Tom from rosa.wav and tom.wav.",
         "make a companion of my mother Rosa from rosa.wav, and one of my father Tom from tom.wav",
+        "Make a companion for my daughter Anna of my mother Dorothy from mum.wav.",
     ],
 )
 def test_two_people_are_never_one_voice(wish: str) -> None:
