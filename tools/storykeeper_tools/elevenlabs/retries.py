@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from ..errors import UpstreamError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 Result = TypeVar("Result")
 
@@ -48,6 +50,8 @@ class Retries:
     budget: Budget = field(default_factory=Budget)
 
     async def __call__(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt  # not needed to list the tools
+
         trying = AsyncRetrying(
             sleep=self.sleep,
             wait=self._wait,
