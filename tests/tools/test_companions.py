@@ -217,6 +217,12 @@ async def test_full_voice_slots_are_refused_before_anything_is_made(
             await stage.call("record_consent", name="A", recordings=["a.wav"], kind="self", granted_by="A")
             await stage.call("clone_voice", name="A", recordings=["a.wav"])
         assert (await stage.call("check_quota")).fits_one_more is False
+        (tmp_path / "a.wav").write_bytes(recording(99))
+        await stage.call("record_consent", name="A", recordings=["a.wav"], kind="self", granted_by="A")
+        kept = set((stage.keeper.settings.folder / "blobs").iterdir())
+        with pytest.raises(VoiceSlotsFull):
+            await stage.call("clone_voice", name="A", recordings=["a.wav"])
+        assert set((stage.keeper.settings.folder / "blobs").iterdir()) == kept
         stage.faults.log.clear()
         with pytest.raises(VoiceSlotsFull) as told:
             await made(stage)

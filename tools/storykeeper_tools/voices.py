@@ -86,13 +86,14 @@ class Voices:
         await caller.report(0, 2, "reading the recordings")
         async with self.stager.staged(recordings, []) as staged:
             self.consents.require(About(None, name, None, tuple(staged.hashes)))
+            key = marker(self.workspace.name, f"voice|{name_key(name)}|{contents(staged.hashes)}")
+            await self.workspace.check_room_for(key)
         wanted = WantedVoice(
-            marker=marker(self.workspace.name, f"voice|{name_key(name)}|{contents(staged.hashes)}"),
+            marker=key,
             name=name,
             recordings=tuple(staged.recordings),
             remove_background_noise=remove_background_noise,
         )
-        await self.workspace.check_room_for(wanted.marker)
         await caller.report(1, 2, "cloning the voice")
         [made] = await self.ensure(Direct(), [wanted])
         return Clone(voice_id=made.id, name=made.name, blocked=made.blocked, warnings=self.workspace.notes)

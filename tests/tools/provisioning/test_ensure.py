@@ -296,7 +296,7 @@ async def test_many_things_are_made_a_few_at_a_time(stage: Stage) -> None:
     made = await ensuring(stage, time)(time, wanted)
     assert len({m.id for m in made}) == 23
     assert stage.faults.sent("POST", TEXT) == 23
-    assert most <= 5
+    assert 1 < most <= 5
 
 
 async def test_a_caller_who_gives_up_does_not_lose_what_was_sent(stage: Stage) -> None:
