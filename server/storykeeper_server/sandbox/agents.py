@@ -16,7 +16,8 @@ from .paging import page
 from .platform_settings import PlatformSettings
 from .routing import Call, route
 from .schema import Body, Part, Query, merge, parse, strip
-from .state import Row, Rows, Switches
+from .state import Row, Rows
+from .switches import Switches
 
 _ALLOWLIST = 10
 _START: dict[str, Any] = {"type": "start", "position": {"x": 0.0, "y": 0.0}, "edge_order": []}
@@ -208,7 +209,7 @@ async def index(call: Call[Body, AgentsQuery]) -> dict[str, Any]:
     """GET /v1/convai/agents"""
     query = call.query
     with call.rows() as rows:
-        found = [agent for agent in rows.all("agent") if _matches(agent, query, auth.user(call.workspace))]
+        found = [agent for agent in call.listed(rows, "agent") if _matches(agent, query, auth.user(call.workspace))]
     chosen, cursor = page(
         found,
         query.page_size,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -14,9 +13,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import account, agents, auth, conversations, ids, knowledge_base, plans, voices
+from .clock import Clock
 from .envelopes import HANDLERS
 from .routing import Setup
-from .state import State, Switches
+from .state import State
+from .switches import Switches
 
 __all__ = ["Switches", "build"]
 
@@ -39,7 +40,7 @@ def build(
     keys: Sequence[str] = ("sandbox",),
     plan: str = "creator",
     switches: Switches = _USUAL,
-    clock: Callable[[], float] = time.time,
+    clock: Clock | None = None,
 ) -> Starlette:
     """A sandbox over `state`, where each key is a workspace of its own on the given plan."""
     app = Starlette(
@@ -55,7 +56,7 @@ def build(
         exception_handlers=HANDLERS,
     )
     workspaces = frozenset(auth.workspace(key) for key in keys)
-    app.state.setup = Setup(state, workspaces, plans.named(plan), switches, clock)
+    app.state.setup = Setup(state, workspaces, plans.named(plan), switches, clock or Clock())
     return app
 
 

@@ -20,7 +20,7 @@ def user(workspace: str) -> str:
     return hashlib.sha256(f"user {workspace}".encode()).hexdigest()[:28]
 
 
-def authenticate(headers: Headers, workspaces: Collection[str]) -> str:
+def authenticate(headers: Headers, workspaces: Collection[str], scope: str) -> str:
     """The caller's workspace, or the service's 401."""
     key = headers.get("xi-api-key")
     if key and (found := workspace(key)) in workspaces:

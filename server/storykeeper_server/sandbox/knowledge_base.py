@@ -114,7 +114,7 @@ async def index(call: Call[Body, DocumentsQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base"""
     query = call.query
     with call.rows() as rows:
-        found = [document for document in rows.all("document") if _matches(document, query, auth.user(call.workspace))]
+        found = [document for document in call.listed(rows, "document") if _matches(document, query, auth.user(call.workspace))]
         agents = rows.all("agent")
     field = {"created_at": "created", "updated_at": "updated"}.get(query.sort_by, query.sort_by)
     chosen, cursor = page(

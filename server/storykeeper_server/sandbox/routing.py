@@ -13,10 +13,12 @@ from starlette.routing import Route
 
 from . import auth
 from .bodies import read_form, read_json
+from .clock import Clock
 from .envelopes import Invalid, Reply, schema_error
 from .plans import Plan
 from .schema import Body, Form, Part, Query, gather, parse, strip
-from .state import Rows, State, Switches
+from .state import Row, Rows, State
+from .switches import Switches
 
 B = TypeVar("B", bound=Body | Form)
 Q = TypeVar("Q", bound=Query)
@@ -30,7 +32,7 @@ class Setup:
     workspaces: frozenset[str]
     plan: Plan
     switches: Switches
-    clock: Callable[[], float]
+    clock: Clock
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Call(Generic[B, Q]):
         """A transaction over the caller's workspace."""
         return self.setup.state.rows(self.workspace)
 
+    def listed(self, rows: Rows, kind: str) -> list[Row]:
+        """Every row of a kind that lists show already; the newest may lag behind what reads by id see."""
+        newest = self.now - self.setup.switches.list_lag_seconds
+        return [row for row in rows.all(kind) if row["created"] <= newest]
+
 
 Handler = Callable[[Call[B, Q]], Awaitable[object]]
 
@@ -69,14 +76,15 @@ def route(
     body: type[B] = Body,
     query: type[Q] = Query,
     public: bool = False,
+    scope: str = "",
 ) -> Route:
-    """A route of the service; `public` ones let a call without any key through."""
+    """A route of the service. `public` ones let a call without any key through; `scope` is what a key must allow."""
 
     async def endpoint(request: Request) -> Response:
         async with AsyncExitStack() as stack:
             read = await _read(request, body, query, stack)
             workspace = (
-                "" if public and _keyless(request) else auth.authenticate(request.headers, _setup(request).workspaces)
+                "" if public and _keyless(request) else auth.authenticate(request.headers, _setup(request).workspaces, scope)
             )
             call = Call(request, _setup(request), *read, workspace)
             _record_unknown(call)

@@ -16,31 +16,13 @@ from typing import Any
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS rows (workspace TEXT, kind TEXT, id TEXT, body TEXT NOT NULL,"
     " PRIMARY KEY (workspace, kind, id)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS files (workspace TEXT, kind TEXT, id TEXT, data BLOB NOT NULL,"
+    " PRIMARY KEY (workspace, kind, id)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS warnings (path TEXT, field TEXT, PRIMARY KEY (path, field))",
 )
 _BUSY_SECONDS = 30.0
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Switches:
-    """Behaviour that is an assumption about the live service, or that a test wants otherwise."""
-
-    check_voice: bool = True
-    """An agent's voice must exist. Whether the live service looks when an agent is made is unverified."""
-    check_language: bool = True
-    """English agents need a v2 model, others v2.5. Reported widely, not in the official schema."""
-    require_verification: bool = False
-    """New voices answer `requires_verification: true`."""
-    min_voice_seconds: float = 1.0
-    """Shorter recordings are refused as `audio_too_short`. The threshold is ours."""
-    max_body_bytes: int = 64 * 1024 * 1024
-    """Larger bodies are refused with 413. The limit is ours."""
-    max_knowledge_bytes: int = 20 * 1024 * 1024
-    max_knowledge_characters: int = 300_000
-    """The documented totals of an account; how the live service words the refusal is unverified."""
-    signed_url_seconds: int = 15 * 60
 
 
 @dataclass(frozen=True)
@@ -86,6 +68,22 @@ class Rows:
     def drop(self, kind: str, id: str) -> bool:
         """Delete a row; False if there was none."""
         query = "DELETE FROM rows WHERE workspace = ? AND kind = ? AND id = ?"
+        return self._connection.execute(query, (self._workspace, kind, id)).rowcount > 0
+
+    def keep(self, kind: str, id: str, data: bytes) -> None:
+        """Insert or replace bytes, such as a sample's audio; they live beside the rows, under kinds of their own."""
+        self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (self._workspace, kind, id, data))
+
+    def kept(self, kind: str, id: str) -> bytes | None:
+        """The bytes, or None."""
+        found = self._connection.execute(
+            "SELECT data FROM files WHERE workspace = ? AND kind = ? AND id = ?", (self._workspace, kind, id)
+        ).fetchone()
+        return found[0] if found else None
+
+    def erase(self, kind: str, id: str) -> bool:
+        """Delete bytes; False if there were none."""
+        query = "DELETE FROM files WHERE workspace = ? AND kind = ? AND id = ?"
         return self._connection.execute(query, (self._workspace, kind, id)).rowcount > 0
 
 

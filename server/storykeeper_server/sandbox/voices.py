@@ -151,7 +151,7 @@ async def index(call: Call[Body, VoicesQuery]) -> dict[str, Any]:
     """GET /v2/voices. The premade voices come on top of the first page, as the service documents."""
     query = call.query
     with call.rows() as rows:
-        own = [voice for voice in rows.all("voice") if _matches(voice, query)]
+        own = [voice for voice in call.listed(rows, "voice") if _matches(voice, query)]
     premade = [voice for voice in PREMADE.values() if _matches(voice, query)]
     by = "name" if query.sort == "name" else "created"
     chosen, token = page(

@@ -10,6 +10,7 @@ import pytest
 
 from judged import build
 from storykeeper_server.sandbox.app import Switches
+from storykeeper_server.sandbox.clock import Clock
 from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +86,7 @@ async def test_no_voice_can_be_added_when_the_slots_are_full(recording: Callable
 async def test_the_month_s_edits_run_out_and_come_back(recording: Callable[[float], bytes]) -> None:
     """Deleting gives back the slot, only the next month gives back the edits."""
     now = [1_800_000_000.0]
-    async with connect(plan="starter", clock=lambda: now[0]) as client:
+    async with connect(plan="starter", clock=Clock(lambda: now[0])) as client:
         for _ in range(60):
             made = await clone(client, recording(1.0))
             await client.delete(f"/v1/voices/{made.json()['voice_id']}")
@@ -366,7 +367,7 @@ async def test_agents_are_found_by_name_tag_and_archive() -> None:
 async def test_agents_come_newest_first_and_in_pages() -> None:
     """Following the cursors shows each agent once."""
     now = iter(range(1, 100))
-    async with connect(clock=lambda: float(next(now))) as client:
+    async with connect(clock=Clock(lambda: float(next(now)))) as client:
         made = [(await create(client)).json()["agent_id"] for _ in range(5)]
         seen: list[str] = []
         query: dict[str, Any] = {"page_size": 2}
