@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from queue import Queue
 from typing import Any
 
+import anyio
+import anyio.to_thread
 from starlette.types import ASGIApp
 
 from judge import Judge, JudgedApp, official
 from storykeeper_server.sandbox import app
+from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
 
 
@@ -24,3 +31,23 @@ def build(state: State, **options: Any) -> ASGIApp:
     sandbox = app.build(state, **options)
     judge = verdict()
     return JudgedApp(sandbox, judge, requests=False) if judge else sandbox
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """Serve from another thread, because the synchronous client blocks this one."""
+    address: Queue[str] = Queue()
+    enough = threading.Event()
+
+    async def run() -> None:
+        async with serving(app) as url:
+            address.put(url)
+            await anyio.to_thread.run_sync(enough.wait)
+
+    thread = threading.Thread(target=anyio.run, args=(run,))
+    thread.start()
+    try:
+        yield address.get(timeout=10)
+    finally:
+        enough.set()
+        thread.join()

@@ -10,14 +10,16 @@ import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from storykeeper_tools.errors import BadInput, InternalError, StorykeeperError
 
 from . import commands
+from .sandbox import options
 
 UNEXPECTED, USAGE = 1, 2
 INTERRUPTED = 130
+T = TypeVar("T")
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -72,6 +74,13 @@ def fail(error: StorykeeperError, *, as_json: bool) -> int:
 
 
 class Parser(argparse.ArgumentParser):
+    closing: Callable[[], str] | None = None
+    """Makes the end of the help, for what is too slow to import for any other purpose."""
+
+    def format_help(self) -> str:
+        self.epilog = self.closing() if self.closing else None
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"storykeeper: {message}\n\n{self.format_usage()}")
 
@@ -140,9 +149,37 @@ def _mcp(command: argparse.ArgumentParser) -> None:
     command.add_argument("--read-only", action="store_true", help="offer only the tools that change nothing")
 
 
-def _sandbox(command: argparse.ArgumentParser) -> None:
+def _sandbox(command: Parser) -> None:
     command.set_defaults(run=commands.sandbox)
-    command.add_argument("--port", type=int, default=8765)
+    command.description = "Run a local ElevenLabs on 127.0.0.1: private, without cost, and nothing in it is real."
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.closing = options.about
+    command.add_argument("--port", type=_told(options.port), default=8765, help="0 is any free one (default: 8765)")
     command.add_argument("--state", metavar="FILE", help="keep the state in a file (default: in memory)")
-    command.add_argument("--key", nargs="+", default=["sandbox"], help="accepted keys, each a workspace of its own")
-    command.add_argument("--plan", default="creator", choices=["free", "starter", "creator", "pro"])
+    command.add_argument("--plan", type=_told(options.tier), default="creator", metavar="TIER", help="default: creator")
+    command.add_argument(
+        "--key",
+        nargs="+",
+        action="extend",
+        type=_told(options.key),
+        metavar="KEY",
+        help="accepted keys, each a workspace of its own unless it says otherwise (default: sandbox)",
+    )
+    command.add_argument(
+        "--switch", action="append", default=[], type=_told(options.switch), metavar="NAME=VALUE", help="see below"
+    )
+    command.add_argument(
+        "--fault", action="append", default=[], type=_told(options.fault), metavar="RULE", help="see below"
+    )
+
+
+def _told(read: Callable[[str], T]) -> Callable[[str], T]:
+    """`read`, whose ValueErrors are usage errors in its own words."""
+
+    def told(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return told

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from importlib.metadata import entry_points, version
@@ -98,14 +99,32 @@ async def mcp(arguments: argparse.Namespace) -> int:
 
 
 async def sandbox(arguments: argparse.Namespace) -> int:
+    """Serve until interrupted. What is said comes on stderr, the address once there is somebody to answer."""
     from .sandbox.app import build
+    from .sandbox.console import greeting
     from .sandbox.serving import serve
     from .sandbox.state import State
+    from .sandbox.switches import Switches, turned
 
-    app = build(State(Path(arguments.state) if arguments.state else None), keys=arguments.key, plan=arguments.plan)
-    print(f"A local ElevenLabs on http://127.0.0.1:{arguments.port}; nothing in it is real.", file=sys.stderr)
+    switches = turned(Switches(), dict(arguments.switch))
+    keys = arguments.key or ["sandbox"]
     try:
-        await serve(app, arguments.port)
+        state = State(Path(arguments.state) if arguments.state else None)
+    except sqlite3.Error as error:
+        raise BadInput(
+            f"{arguments.state} holds no state of a sandbox", next="name another file with --state"
+        ) from error
+    app = build(state, keys=keys, plan=arguments.plan, switches=switches, faults=arguments.fault)
+
+    def listening(url: str) -> None:
+        print(
+            greeting(url, arguments.plan, len(keys), arguments.state, switches, arguments.fault),
+            file=sys.stderr,
+            flush=True,
+        )
+
+    try:
+        await serve(app, arguments.port, listening=listening)
     except OSError as error:
         raise BadInput(f"port {arguments.port} can't be used", next="choose another one with --port") from error
     return 0

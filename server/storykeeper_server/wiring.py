@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -32,9 +31,6 @@ from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
-
-if TYPE_CHECKING:
-    import httpx
 
 COMPANION_TOOLS = frozenset(
     {
@@ -82,19 +78,24 @@ def settings(more: Mapping[str, str] | None = None) -> Settings:
 
 
 def wire(
-    settings: Settings, *, files: Files | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    files: Files | None = None,
+    elevenlabs: ElevenLabs | None = None,
+    patience: Patience | None = None,
 ) -> Storykeeper:
-    """Put the parts together. `files` defaults to what the settings allow; touches neither disk nor network."""
-    url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
-    elevenlabs = ElevenLabs(Link(url, settings.api_key, transport, settings.ca_file))
+    """Put the parts together. What isn't given is as the settings have it; touches neither disk nor network."""
+    if elevenlabs is None:
+        url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
+        elevenlabs = ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file))
     ledger = Ledger(settings.folder / "storykeeper.sqlite")
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
     stager = Stager(readable, blobs)
     consents = Consents(ledger, settings.folder / "consent.key", settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
-    patience = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
-    ensure = Ensure(elevenlabs, ledger, blobs, patience)
+    usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
+    ensure = Ensure(elevenlabs, ledger, blobs, patience or usual)
     engine = Engine(Provisioning(elevenlabs, ensure, consents, workspace))
     planner = Planner(ledger, consents, workspace, engine.running)
     companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import signal
+import socket
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -283,3 +289,142 @@ async def test_a_sentence_without_consent_makes_nothing(storykeeper: Any, tmp_pa
     assert ran.code == 3, ran.err
     assert ran.json["error"]["code"] == "needs_consent"
     assert (await storykeeper("list", "--sandbox", "--json")).json["companions"][0]["agent_id"] is None
+
+
+@asynccontextmanager
+async def sandbox(*arguments: str) -> AsyncIterator[tuple[str, Callable[[], Any]]]:
+    """`storykeeper sandbox` on a free port: its address, and a way to stop it and read all that it said."""
+    process = await anyio.open_process(
+        [sys.executable, "-m", "storykeeper_server", "sandbox", "--port", "0", *arguments]
+    )
+    assert process.stderr
+    said = b""
+
+    async def stop() -> str:
+        nonlocal said
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        async for piece in process.stderr:
+            said += piece
+        await process.wait()
+        return said.decode()
+
+    try:
+        with anyio.fail_after(30):
+            while b"/_sandbox" not in said:
+                said += await process.stderr.receive()
+            address = re.search(r"http://127\.0\.0\.1:\d+", said.decode())
+            assert address
+            yield address[0], stop
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.aclose()
+
+
+async def test_a_sandbox_says_where_it_listens_and_what_it_plays() -> None:
+    """Once it listens: the first request is answered as the options say, and no key is shown."""
+    options = ["--plan", "starter", "--key", "sk_reader scopes=user_read", "sk_other", "--switch", "envelope=text"]
+    async with (
+        sandbox(*options, "--fault", "GET /v1/user 429 x1 retry-after=3") as (url, stop),
+        httpx.AsyncClient() as client,
+    ):
+        busy = await client.get(f"{url}/v1/user")
+        user = await client.get(f"{url}/v1/user", headers={"xi-api-key": "sk_reader"})
+        voices = await client.get(f"{url}/v2/voices", headers={"xi-api-key": "sk_reader"})
+        said = await stop()
+
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "3")
+    assert user.json()["subscription"]["tier"] == "starter"
+    assert voices.json() == {
+        "detail": "The API key you used is missing the permission voices_read to execute this operation."
+    }
+    assert said.splitlines()[0] == f"A local ElevenLabs on {url}; nothing in it is real."
+    for told in (
+        "starter, 2 keys",
+        "in memory",
+        "envelope='text'",
+        "GET /v1/user 429 x1 retry-after=3",
+        f"{url}/_sandbox",
+    ):
+        assert told in said
+    assert re.search(r"speech +(espeak-ng|tone)", said)
+    assert "sk_" not in said
+    assert "Traceback" not in said
+
+
+async def test_a_sandbox_tells_unknown_fields_and_survives_dropped_connections() -> None:
+    """A misplaced field is told once; what a fault does to a connection leaves no trace of its own."""
+    async with (
+        sandbox("--fault", "POST * reset-after-commit x1") as (url, stop),
+        httpx.AsyncClient(headers={"xi-api-key": "sandbox"}) as client,
+    ):
+        text = f"{url}/v1/convai/knowledge-base/text"
+        with pytest.raises(httpx.ReadError):
+            await client.post(text, json={"text": "x", "nmae": "y"})
+        again = await client.post(text, json={"text": "x", "nmae": "y"})
+        kept = (await client.get(f"{url}/v1/convai/knowledge-base")).json()["documents"]
+        said = await stop()
+
+    assert again.status_code == 200
+    assert len(kept) == 2
+    assert said.count("unknown field body.nmae in POST /v1/convai/knowledge-base/text\n") == 1
+    assert "Traceback" not in said
+    assert "Exception" not in said
+
+
+async def test_a_sandbox_keeps_its_state_in_a_file(tmp_path: Path) -> None:
+    """What one made, the next one has."""
+    kept: list[Any] = []
+    for _ in range(2):
+        async with sandbox("--state", str(tmp_path / "state.db")) as (url, stop):
+            async with httpx.AsyncClient(headers={"xi-api-key": "sandbox"}) as client:
+                await client.post(f"{url}/v1/convai/knowledge-base/text", json={"text": "x"})
+                kept.append((await client.get(f"{url}/v1/convai/knowledge-base")).json()["documents"])
+            assert str(tmp_path / "state.db") in await stop()
+
+    assert [len(documents) for documents in kept] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--plan", "imperial"], "free, starter, creator, pro"),
+        (["--switch", "no_such_switch=1"], "there are check_voice"),
+        (["--switch", "check_voice"], "NAME=VALUE"),
+        (["--switch", "check_voice=perhaps"], "valid boolean"),
+        (["--fault", "GET /v1/user explode"], "no fault 'explode'"),
+        (["--key", "sk_a scopes=voices_red"], "voices_read"),
+        (["--port", "65536"], "0 to 65535"),
+        (["--port", "-1"], "usage"),
+    ],
+)
+async def test_a_sandbox_that_cannot_be_meant_is_a_usage_error(
+    storykeeper: Any, arguments: list[str], told: str
+) -> None:
+    """With what there is to choose from."""
+    ran = await storykeeper("sandbox", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+
+
+async def test_a_sandbox_that_cannot_start_is_told(storykeeper: Any, tmp_path: Path, free_tcp_port: int) -> None:
+    """A port that is taken, a file that is something else; and nothing is said about listening."""
+    (tmp_path / "garbage").write_bytes(b"not a database" * 999)
+    garbage = await storykeeper("sandbox", "--port", "0", "--state", str(tmp_path / "garbage"))
+    with socket.create_server(("127.0.0.1", free_tcp_port)):
+        taken = await storykeeper("sandbox", "--port", str(free_tcp_port))
+    for ran, told in ((garbage, "garbage"), (taken, str(free_tcp_port))):
+        assert ran.code == 4
+        assert told in ran.err
+        assert "Traceback" not in ran.err
+        assert "A local ElevenLabs" not in ran.err
+
+
+async def test_the_help_of_the_sandbox_shows_every_choice(storykeeper: Any) -> None:
+    """Tiers, kinds of faults, and switches with their usual values."""
+    ran = await storykeeper("sandbox", "--help")
+    assert ran.code == 0
+    for told in ("creator", "reset-after-commit", "check_voice=True", "scopes=", "--state FILE"):
+        assert told in ran.out

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import auth
 from .catalogue import DEPRECATION, llms, models
-from .envelopes import Refusal
+from .envelopes import Refusal, not_found
 from .plans import Plan
 from .routing import Call, route
 from .schema import Body, Query
@@ -19,17 +19,19 @@ Plain = Call[Body, Query]
 
 def account(rows: Rows, now: float) -> Row:
     """The workspace's account, opened at its first use; counters start anew with each period."""
-    found = rows.get("account", "account") or {"created": now, "period": 0, "edits": 0}
+    fresh: Row = {"period": 0, "edits": 0, "credits": 0, "keys": {}}
+    stored = rows.get("account", "account")
+    if stored is None:
+        rows.put("account", "account", {"created": now, **fresh})
+    found = {"created": now, **fresh, **(stored or {})}
     period = int((now - found["created"]) // _PERIOD)
-    if period != found["period"]:
-        found |= {"period": period, "edits": 0}
-    rows.put("account", "account", found)
-    return found
+    # A new period is written with the first thing that counts in it, so that reading stays reading.
+    return found if period == found["period"] else {**found, **fresh, "period": period}
 
 
-def room_for_voice(rows: Rows, plan: Plan, now: float) -> Row:
-    """The account, if it may add one more cloned voice; else the service's 400."""
-    found, used = account(rows, now), rows.count("voice")
+def room_for_voice(rows: Rows, plan: Plan, now: float) -> None:
+    """Nothing, if one more cloned voice may be added; else the service's 400."""
+    used = rows.count("voice")
     if not plan.instant:
         message = "Your subscription does not include instant voice cloning. Please upgrade your plan."
         raise Refusal(
@@ -41,10 +43,64 @@ def room_for_voice(rows: Rows, plan: Plan, now: float) -> Row:
             "You can upgrade your subscription to increase your custom voice limit."
         )
         raise Refusal(400, "payment_required", "voice_limit_reached", message)
-    if found["edits"] >= plan.edits:
-        message = f"You have reached your monthly limit of voice add/edit operations ({found['edits']} / {plan.edits})."
+    room_for_edit(rows, plan, now)
+
+
+def room_for_edit(rows: Rows, plan: Plan, now: float) -> None:
+    """Nothing, if a voice may be added or edited once more in this period; else the service's 400."""
+    edits = account(rows, now)["edits"]
+    if edits >= plan.edits:
+        message = f"You have reached your monthly limit of voice add/edit operations ({edits} / {plan.edits})."
         raise Refusal(400, "payment_required", "voice_add_edit_limit_reached", message)
-    return found
+
+
+def count_edit(rows: Rows, now: float) -> None:
+    """One more voice was added or edited."""
+    found = account(rows, now)
+    rows.put("account", "account", {**found, "edits": found["edits"] + 1})
+
+
+def left(rows: Rows, plan: Plan, now: float, key: auth.Key | None = None) -> int:
+    """The credits that this period still has, for a key that has a cap of its own too; never below 0."""
+    remaining, _, _ = _budget(account(rows, now), plan, key)
+    return max(0, remaining)
+
+
+def _budget(found: Row, plan: Plan, key: auth.Key | None) -> tuple[int, int, str]:
+    """What is left, of how much, and of what: the plan's credits, or the key's where less is left of them."""
+    budget = plan.credits - found["credits"], plan.credits, "quota"
+    if key is None or key.credits is None:
+        return budget
+    return min(budget, (key.credits - found["keys"].get(key.digest, 0), key.credits, "API key quota"))
+
+
+def check_credits(
+    rows: Rows, plan: Plan, now: float, credits: int, refusal: str = "402", key: auth.Key | None = None
+) -> None:
+    """Nothing, if there are so many credits left; else the service's refusal, as the switch `credit_refusal` says."""
+    remaining, whole, name = _budget(account(rows, now), plan, key)
+    if credits <= remaining:
+        return
+    message = (
+        f"This request exceeds your {name} of {whole}. You have {max(0, remaining)} credits remaining, "
+        f"while {credits} credits are required for this request."
+    )
+    if refusal == "401":
+        raise Refusal(401, "authentication_error", "quota_exceeded", message)
+    raise Refusal(402, "payment_required", "insufficient_credits", message, status="quota_exceeded")
+
+
+def charge(rows: Rows, plan: Plan, now: float, credits: int, refusal: str = "402", key: auth.Key | None = None) -> None:
+    """Count credits as used, or refuse as `check_credits` does."""
+    check_credits(rows, plan, now, credits, refusal, key)
+    spend(rows, now, credits, key)
+
+
+def spend(rows: Rows, now: float, credits: int, key: auth.Key | None = None) -> None:
+    """Count credits as used though it may be more than there are: what was heard was heard."""
+    found = account(rows, now)
+    keys = {**found["keys"], key.digest: found["keys"].get(key.digest, 0) + credits} if key else found["keys"]
+    rows.put("account", "account", {**found, "credits": found["credits"] + credits, "keys": keys})
 
 
 def access(workspace: str) -> dict[str, Any]:
@@ -89,7 +145,7 @@ def _subscription(call: Plain) -> tuple[dict[str, Any], float]:
     reset = found["created"] + (found["period"] + 1) * _PERIOD
     subscription = {
         "tier": plan.tier,
-        "character_count": 0,
+        "character_count": found["credits"],
         "character_limit": plan.credits,
         "max_character_limit_extension": None,
         "max_credit_limit_extension": 0,
@@ -117,6 +173,10 @@ def _subscription(call: Plain) -> tuple[dict[str, Any], float]:
 
 async def list_models(call: Plain) -> list[dict[str, Any]]:
     """GET /v1/models"""
+    if call.key is None and call.setup.switches.models_without_key == "workspace_not_found":
+        raise not_found("workspace_not_found", "Workspace not found.")
+    if call.key is None:
+        raise auth.keyless()
     return models()
 
 
@@ -126,8 +186,8 @@ async def list_llms(call: Plain) -> dict[str, Any]:
 
 
 ROUTES = [
-    route("GET", "/v1/user", read_user),
-    route("GET", "/v1/user/subscription", read_subscription),
-    route("GET", "/v1/models", list_models),
-    route("GET", "/v1/convai/llm/list", list_llms),
+    route("GET", "/v1/user", read_user, scope="user_read"),
+    route("GET", "/v1/user/subscription", read_subscription, scope="user_read"),
+    route("GET", "/v1/models", list_models, public=True, scope="models_read"),
+    route("GET", "/v1/convai/llm/list", list_llms, scope="convai_read"),
 ]

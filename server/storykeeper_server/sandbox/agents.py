@@ -1,4 +1,4 @@
-"""Agents: their settings with the official defaults, their references, and a version for each change."""
+"""Agents: create, change, read, list, duplicate and delete them. Each change makes a version."""
 
 from __future__ import annotations
 
@@ -7,60 +7,15 @@ from typing import Any, Literal
 from pydantic import Field
 from starlette.responses import Response
 
-from . import auth, ids, knowledge_base, voices
-from .account import access
-from .catalogue import PREMADE
-from .conversation_config import ConversationalConfig
-from .envelopes import Refusal, invalid, not_found
+from . import auth, ids, retention
+from .agent_settings import CreateBody, PatchBody, changed, check, created
+from .agent_views import summary, view
+from .envelopes import Refusal, not_found
 from .paging import page
-from .platform_settings import PlatformSettings
+from .retention import Calls
 from .routing import Call, route
-from .schema import Body, Part, Query, merge, parse, strip
+from .schema import Body, Query
 from .state import Row, Rows
-from .switches import Switches
-
-_ALLOWLIST = 10
-_START: dict[str, Any] = {"type": "start", "position": {"x": 0.0, "y": 0.0}, "edge_order": []}
-
-
-class Workflow(Part):
-    """The graph of an agent; its nodes and edges are kept as sent."""
-
-    edges: dict[str, dict[str, Any]] = {}
-    nodes: dict[str, dict[str, Any]] = {"start_node": _START}
-    prevent_subagent_loops: bool = False
-
-
-class Settings(Part):
-    """An agent as it is kept: everything that can be set, with the defaults filled in."""
-
-    name: str = "New agent"
-    tags: list[str] = []
-    conversation_config: ConversationalConfig = ConversationalConfig()
-    platform_settings: PlatformSettings = PlatformSettings()
-    workflow: Workflow = Workflow()
-
-
-class CreateBody(Body):
-    """A new agent."""
-
-    conversation_config: ConversationalConfig
-    platform_settings: PlatformSettings | None = None
-    workflow: Workflow = Workflow()
-    name: str | None = None
-    tags: list[str] | None = None
-
-
-class PatchBody(Body):
-    """A change: what isn't there stays as it is."""
-
-    conversation_config: ConversationalConfig = ConversationalConfig()
-    platform_settings: PlatformSettings = PlatformSettings()
-    workflow: Workflow = Workflow()
-    name: str | None = None
-    tags: list[str] | None = None
-    version_description: str | None = None
-    procedures: dict[str, dict[str, Any]] | None = None
 
 
 class CreateQuery(Query):
@@ -103,43 +58,57 @@ class AgentsQuery(Query):
     sort_direction: Literal["asc", "desc"] = "desc"
 
 
+class DuplicateBody(Body):
+    """What to call the copy."""
+
+    name: str | None = None
+
+
 async def create(call: Call[CreateBody, CreateQuery]) -> dict[str, str]:
     """POST /v1/convai/agents/create"""
-    settings = _settings(Settings(), call.body)
+    settings = created(call.body)
+    with call.rows() as rows:
+        check(rows, settings, call.setup.switches, call.now)
+        agent = _make(rows, settings.model_dump(mode="json"), call.now)
+    return {"agent_id": agent["id"]}
+
+
+async def duplicate(call: Call[DuplicateBody, Query]) -> dict[str, str]:
+    """POST /v1/convai/agents/{id}/duplicate. What an unnamed copy is called is unverified."""
+    with call.rows() as rows:
+        settings = find(rows, call.id)["settings"]
+        agent = _make(rows, {**settings, "name": call.body.name or f"{settings['name']} (copy)"}, call.now)
+    return {"agent_id": agent["id"]}
+
+
+def _make(rows: Rows, settings: Row, now: float) -> Row:
     agent: Row = {
         "id": ids.prefixed("agent"),
-        "created": call.now,
-        "updated": call.now,
+        "created": now,
+        "updated": now,
         "branch": ids.prefixed("agtbrch"),
         "version": ids.prefixed("agtvrsn"),
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings,
     }
-    with call.rows() as rows:
-        _check(rows, settings, call.setup.switches)
-        _save(rows, agent)
-    return {"agent_id": agent["id"]}
+    _save(rows, agent)
+    return agent
 
 
 async def patch(call: Call[PatchBody, PatchQuery]) -> dict[str, Any]:
     """PATCH /v1/convai/agents/{id}"""
+    switches = call.setup.switches
     with call.rows() as rows:
-        agent = _find(rows, call.id, call.query.branch_id)
-        settings = _settings(parse(Settings, agent["settings"], "body"), call.body)
-        _check(rows, settings, call.setup.switches)
-        agent |= {"updated": call.now, "version": ids.prefixed("agtvrsn"), "settings": settings.model_dump(mode="json")}
-        _save(rows, agent)
-    return _view(agent, call.workspace)
+        agent = find(rows, call.id, call.query.branch_id)
+        settings = changed(agent["settings"], call.body, switches)
+        check(rows, settings, switches, call.now)
+        renew(rows, agent, settings.model_dump(mode="json"), call.now)
+    return view(agent, call.workspace)
 
 
-def _settings(old: Settings, body: CreateBody | PatchBody) -> Settings:
-    sent = body.model_dump(mode="json", exclude_unset=True, exclude={"version_description", "procedures"})
-    given = {name: value for name, value in sent.items() if value is not None}
-    settings = parse(Settings, merge(old.model_dump(mode="json"), given), "body")
-    # A union that changed its kind leaves the fields of the old kind behind.
-    strip(settings)
-    tts = settings.conversation_config.tts
-    tts.expressive_mode = tts.expressive_mode and tts.model_id.startswith("eleven_v3")
-    return settings
+def renew(rows: Rows, agent: Row, settings: Row, now: float) -> None:
+    """Give an agent other settings, as a new version."""
+    agent |= {"updated": now, "version": ids.prefixed("agtvrsn"), "settings": settings}
+    _save(rows, agent)
 
 
 def _save(rows: Rows, agent: Row) -> None:
@@ -147,13 +116,19 @@ def _save(rows: Rows, agent: Row) -> None:
     rows.put("version", agent["version"], agent)
 
 
-def _find(rows: Rows, id: str, branch: str | None = None) -> Row:
+def find(rows: Rows, id: str, branch: str | None = None, version: str | None = None) -> Row:
+    """An agent in its latest version or another one, or the service's 404."""
     agent = rows.get("agent", id)
     if agent is None:
         raise missing(id)
     if branch not in (None, agent["branch"]):
         raise not_found("branch_not_found", f"Branch with id {branch} not found.", "branch_id")
-    return agent
+    if version is None:
+        return agent
+    older = rows.get("version", version)
+    if older is None or older["id"] != id:
+        raise not_found("version_not_found", f"Version with id {version} not found.", "version_id")
+    return older
 
 
 def missing(id: str) -> Refusal:
@@ -161,44 +136,19 @@ def missing(id: str) -> Refusal:
     return not_found("agent_not_found", f"Agent with id {id} not found.", "agent_id")
 
 
-def _check(rows: Rows, settings: Settings, switches: Switches) -> None:
-    voice = settings.conversation_config.tts.voice_id
-    if switches.check_voice and voice not in PREMADE and rows.get("voice", voice) is None:
-        raise voices.missing(voice)
-    for item in settings.conversation_config.agent.prompt.knowledge_base:
-        document = rows.get("document", item.id)
-        if document is None or document["type"] != item.type:
-            raise knowledge_base.missing(item.id)
-    if switches.check_language:
-        _check_language(settings.conversation_config)
-    if len(settings.platform_settings.auth.allowlist) > _ALLOWLIST:
-        raise invalid("invalid_agent_config", f"The allowlist can have at most {_ALLOWLIST} hosts.")
-
-
-def _check_language(config: ConversationalConfig) -> None:
-    model, english = config.tts.model_id, config.agent.language == "en"
-    if model.startswith(("eleven_v3", "eleven_v4")) or model.endswith("_v2" if english else "_v2_5"):
-        return
-    kind = "English Agents must use turbo or flash v2" if english else "Non-english Agents must use turbo or flash v2_5"
-    raise invalid("invalid_agent_config", f"{kind}.", "model_id")
-
-
 async def read(call: Call[Body, AgentQuery]) -> dict[str, Any]:
     """GET /v1/convai/agents/{id}"""
     with call.rows() as rows:
-        latest = _find(rows, call.id, call.query.branch_id)
-        version = call.query.version_id
-        agent = rows.get("version", version) if version else latest
-    if agent is None or agent["id"] != call.id:
-        raise not_found("version_not_found", f"Version with id {version} not found.", "version_id")
-    return _view(agent, call.workspace)
+        agent = find(rows, call.id, call.query.branch_id, call.query.version_id)
+    return view(agent, call.workspace)
 
 
 async def delete(call: Call[Body, DeleteQuery]) -> Response:
     """DELETE /v1/convai/agents/{id}"""
     with call.rows() as rows:
-        agent = _find(rows, call.id)
+        agent = find(rows, call.id)
         rows.drop("agent", agent["id"])
+        rows.erase("avatar", agent["id"])
         for version in rows.all("version"):
             if version["id"] == agent["id"]:
                 rows.drop("version", version["version"])
@@ -210,15 +160,16 @@ async def index(call: Call[Body, AgentsQuery]) -> dict[str, Any]:
     query = call.query
     with call.rows() as rows:
         found = [agent for agent in call.listed(rows, "agent") if _matches(agent, query, auth.user(call.workspace))]
+        calls = retention.calls(rows, call.now)
     chosen, cursor = page(
         found,
         query.page_size,
         query.cursor,
         by=query.sort_by,
-        key=lambda agent: _place(agent, query.sort_by),
+        key=lambda agent: _place(agent, calls.get(agent["id"], Calls()), query.sort_by),
         descending=query.sort_direction == "desc",
     )
-    agents = [_summary(agent, call.workspace) for agent in chosen]
+    agents = [summary(agent, calls.get(agent["id"], Calls()), call.workspace) for agent in chosen]
     return {"agents": agents, "next_cursor": cursor, "has_more": cursor is not None}
 
 
@@ -232,50 +183,17 @@ def _matches(agent: Row, query: AgentsQuery, me: str) -> bool:
     )
 
 
-def _place(agent: Row, by: str) -> str | float:
-    # No calls are counted yet, so that all agents have had as many.
-    return {"name": agent["settings"]["name"], "updated_at": agent["updated"], "call_count_7d": 0}.get(
-        by, agent["created"]
-    )
-
-
-def _summary(agent: Row, workspace: str) -> dict[str, Any]:
-    settings = agent["settings"]
-    return {
-        "agent_id": agent["id"],
-        "name": settings["name"],
-        "voice_id": settings["conversation_config"]["tts"]["voice_id"],
-        "tags": settings["tags"],
-        "created_at_unix_secs": int(agent["created"]),
-        "access_info": access(workspace),
-        "last_call_time_unix_secs": None,
-        "archived": settings["platform_settings"]["archived"],
-    }
-
-
-def _view(agent: Row, workspace: str) -> dict[str, Any]:
-    return {
-        "agent_id": agent["id"],
-        **agent["settings"],
-        "metadata": {
-            "created_at_unix_secs": int(agent["created"]),
-            "updated_at_unix_secs": int(agent["updated"]),
-        },
-        "phone_numbers": [],
-        "whatsapp_accounts": [],
-        "access_info": access(workspace),
-        "version_id": agent["version"],
-        "branch_id": agent["branch"],
-        "main_branch_id": agent["branch"],
-        "procedures": {},
-    }
+def _place(agent: Row, calls: Calls, by: str) -> str | float:
+    places = {"name": agent["settings"]["name"], "updated_at": agent["updated"], "call_count_7d": calls.week}
+    return places.get(by, agent["created"])
 
 
 _PREFIX = "/v1/convai/agents"
 ROUTES = [
-    route("POST", f"{_PREFIX}/create", create, body=CreateBody, query=CreateQuery),
-    route("GET", _PREFIX, index, query=AgentsQuery),
-    route("GET", f"{_PREFIX}/{{id}}", read, query=AgentQuery),
-    route("PATCH", f"{_PREFIX}/{{id}}", patch, body=PatchBody, query=PatchQuery),
-    route("DELETE", f"{_PREFIX}/{{id}}", delete, query=DeleteQuery),
+    route("POST", f"{_PREFIX}/create", create, body=CreateBody, query=CreateQuery, scope="convai_write"),
+    route("GET", _PREFIX, index, query=AgentsQuery, scope="convai_read"),
+    route("GET", f"{_PREFIX}/{{id}}", read, query=AgentQuery, scope="convai_read"),
+    route("PATCH", f"{_PREFIX}/{{id}}", patch, body=PatchBody, query=PatchQuery, scope="convai_write"),
+    route("DELETE", f"{_PREFIX}/{{id}}", delete, query=DeleteQuery, scope="convai_write"),
+    route("POST", f"{_PREFIX}/{{id}}/duplicate", duplicate, body=DuplicateBody, scope="convai_write"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -83,41 +85,65 @@ _LANGUAGES = {
     "ja": "Japanese", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "sv": "Swedish", "tr": "Turkish",
     "uk": "Ukrainian", "zh": "Chinese",
 }  # fmt: skip
-_SPEECH = {
-    # id: name, longest text, cost of a character, languages
-    "eleven_v3": ("Eleven v3", 5_000, 1.0, [*_LANGUAGES]),
-    "eleven_multilingual_v2": ("Eleven Multilingual v2", 10_000, 1.0, [*_LANGUAGES]),
-    "eleven_flash_v2_5": ("Eleven Flash v2.5", 40_000, 0.5, [*_LANGUAGES]),
-    "eleven_turbo_v2_5": ("Eleven Turbo v2.5", 40_000, 0.5, [*_LANGUAGES]),
-    "eleven_flash_v2": ("Eleven Flash v2", 30_000, 0.5, ["en"]),
-    "eleven_turbo_v2": ("Eleven Turbo v2", 30_000, 0.5, ["en"]),
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A model that speaks: the longest text it takes, in characters, and what a character costs, in credits."""
+
+    id: str
+    name: str
+    longest: int
+    cost: float
+    languages: tuple[str, ...] = (*_LANGUAGES,)
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is of the flash kind, of which twice as many requests may run at once."""
+        return self.cost < 1
+
+    def credits(self, text: str) -> int:
+        """What a text costs; parts of a credit count as one."""
+        return math.ceil(len(text) * self.cost)
+
+
+SPEECH = {
+    model.id: model
+    for model in (
+        Speech("eleven_v3", "Eleven v3", 5_000, 1.0),
+        Speech("eleven_multilingual_v2", "Eleven Multilingual v2", 10_000, 1.0),
+        Speech("eleven_flash_v2_5", "Eleven Flash v2.5", 40_000, 0.5),
+        Speech("eleven_turbo_v2_5", "Eleven Turbo v2.5", 40_000, 0.5),
+        Speech("eleven_flash_v2", "Eleven Flash v2", 30_000, 0.5, ("en",)),
+        Speech("eleven_turbo_v2", "Eleven Turbo v2", 30_000, 0.5, ("en",)),
+    )
 }
 
 
 def models() -> list[dict[str, Any]]:
     """What `GET /v1/models` tells."""
-    return [_model(id, *facts) for id, facts in _SPEECH.items()]
+    return [_model(model) for model in SPEECH.values()]
 
 
-def _model(id: str, name: str, longest: int, cost: float, languages: list[str]) -> dict[str, Any]:
+def _model(model: Speech) -> dict[str, Any]:
     return {
-        "model_id": id,
-        "name": name,
+        "model_id": model.id,
+        "name": model.name,
         "can_be_finetuned": False,
         "can_do_text_to_speech": True,
         "can_do_voice_conversion": False,
-        "can_use_style": "multilingual" in id,
-        "can_use_speaker_boost": "multilingual" in id,
+        "can_use_style": "multilingual" in model.id,
+        "can_use_speaker_boost": "multilingual" in model.id,
         "serves_pro_voices": False,
         "token_cost_factor": 1.0,
-        "description": f"{name}, as the sandbox lists it.",
+        "description": f"{model.name}, as the sandbox lists it.",
         "requires_alpha_access": False,
-        "max_characters_request_free_user": min(longest, 5_000),
-        "max_characters_request_subscribed_user": longest,
-        "maximum_text_length_per_request": longest,
-        "languages": [{"language_id": code, "name": _LANGUAGES[code]} for code in languages],
-        "model_rates": {"character_cost_multiplier": cost, "cost_discount_multiplier": 1.0},
-        "concurrency_group": "turbo" if cost < 1 else "standard",
+        "max_characters_request_free_user": min(model.longest, 5_000),
+        "max_characters_request_subscribed_user": model.longest,
+        "maximum_text_length_per_request": model.longest,
+        "languages": [{"language_id": code, "name": _LANGUAGES[code]} for code in model.languages],
+        "model_rates": {"character_cost_multiplier": model.cost, "cost_discount_multiplier": 1.0},
+        "concurrency_group": "turbo" if model.quick else "standard",
     }
 
 

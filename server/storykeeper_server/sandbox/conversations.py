@@ -1,15 +1,14 @@
-"""How a conversation begins: signed URLs and tokens. Both are credentials, kept only as digests."""
+"""How a conversation begins: signed URLs and tokens."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from . import agents, ids
+from . import agents, ids, sessions
 from .envelopes import Refusal
 from .routing import Call, route
 from .schema import Body, Query
@@ -42,11 +41,9 @@ async def signed_url(call: Call[Body, SignedUrlQuery]) -> dict[str, str]:
     """GET /v1/convai/conversation/get-signed-url"""
     query = call.query
     conversation = ids.prefixed("conv") if query.include_conversation_id else None
-    signature = f"cvtkn_{secrets.token_hex(20)}"
+    signature = sessions.signature()
     with call.rows() as rows:
-        if rows.get("agent", query.agent_id) is None:
-            raise agents.missing(query.agent_id)
-        _grant(call, rows, signature, {"agent": query.agent_id, "conversation": conversation})
+        _grant(call, rows, signature, conversation)
     fields = {"agent_id": query.agent_id, "conversation_signature": signature}
     if conversation:
         fields["conversation_id"] = conversation
@@ -57,27 +54,26 @@ async def signed_url(call: Call[Body, SignedUrlQuery]) -> dict[str, str]:
 
 async def token(call: Call[Body, TokenQuery]) -> dict[str, str]:
     """GET /v1/convai/conversation/token. Agents without authentication give tokens to anybody."""
-    query = call.query
-    state = call.setup.state
-    with state.rows(call.workspace or state.owner("agent", query.agent_id) or "") as rows:
-        agent = rows.get("agent", query.agent_id)
-        if agent is None:
-            raise agents.missing(query.agent_id)
+    state, conversation = call.setup.state, ids.prefixed("conv")
+    made = _jwt(call, conversation)
+    with state.rows(call.workspace or state.owner("agent", call.query.agent_id) or "") as rows:
+        agent = _grant(call, rows, made, conversation)
         if not call.workspace and agent["settings"]["platform_settings"]["auth"]["enable_auth"]:
-            message = "This agent requires authentication, and no API key was received."
-            raise Refusal(401, "authentication_error", "unauthorized", message, status="needs_authorization")
-        conversation = ids.prefixed("conv")
-        made = _jwt(call, conversation)
-        _grant(call, rows, made, {"agent": query.agent_id, "conversation": conversation})
+            raise unauthorized()
     return {"token": made, "conversation_id": conversation}
 
 
-def _grant(call: Call[Any, Any], rows: Rows, secret: str, grant: Row) -> None:
-    for old in rows.all("grant"):
-        if old["expires"] < call.now:
-            rows.drop("grant", old["id"])
-    id = hashlib.sha256(secret.encode()).hexdigest()
-    rows.put("grant", id, {"id": id, "expires": call.now + call.setup.switches.signed_url_seconds, **grant})
+def unauthorized() -> Refusal:
+    """The 401 of an agent that isn't public, where others need no key."""
+    message = "This agent requires authentication, and no API key was received."
+    return Refusal(401, "authentication_error", "unauthorized", message, status="needs_authorization")
+
+
+def _grant(call: Call[Body, Any], rows: Rows, secret: str, conversation: str | None) -> Row:
+    query = call.query
+    agent = agents.find(rows, query.agent_id, query.branch_id, query.version_id)
+    sessions.grant(rows, secret, agent, conversation, call.now, call.setup.switches.signed_url_seconds)
+    return agent
 
 
 def _jwt(call: Call[Body, TokenQuery], conversation: str) -> str:
@@ -94,6 +90,8 @@ def _jwt(call: Call[Body, TokenQuery], conversation: str) -> str:
 
 _PREFIX = "/v1/convai/conversation"
 ROUTES = [
-    route("GET", f"{_PREFIX}/get-signed-url", signed_url, query=SignedUrlQuery),
-    route("GET", f"{_PREFIX}/token", token, query=TokenQuery, public=True),
+    route("GET", f"{_PREFIX}/get-signed-url", signed_url, query=SignedUrlQuery, scope="convai_write"),
+    # Deprecated, and no longer in the official file; older clients still ask here.
+    route("GET", f"{_PREFIX}/get_signed_url", signed_url, query=SignedUrlQuery, scope="convai_write"),
+    route("GET", f"{_PREFIX}/token", token, query=TokenQuery, public=True, scope="convai_write"),
 ]

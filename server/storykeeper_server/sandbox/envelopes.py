@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -23,10 +23,19 @@ class Refusal(Exception):
     """A request that the service refuses after its schema was found right."""
 
     def __init__(
-        self, http: int, type: str, code: str, message: str, *, status: str | None = None, param: str | None = None
+        self,
+        http: int,
+        type: str,
+        code: str,
+        message: str,
+        *,
+        status: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.http = http
+        self.headers = headers
         # `status` is what the service called `code` before; it still sends both, and they may differ.
         self.detail = {"type": type, "code": code, "message": message, "status": status or code}
         if param:
@@ -56,8 +65,18 @@ def schema_error(type: str, loc: Sequence[str | int], msg: str, **more: object) 
     return {"type": type, "loc": list(loc), "msg": msg, "input": None, **more}
 
 
+def rendered(error: Refusal, trace: str, envelope: str) -> Response:
+    """A refusal in one of the service's shapes: `current`, `legacy` or `text`, see the switch of that name."""
+    detail: object = {**error.detail, "request_id": trace}
+    if envelope == "legacy":
+        detail = {"status": error.detail["status"], "message": error.detail["message"]}
+    elif envelope == "text":
+        detail = error.detail["message"]
+    return Reply({"detail": detail}, status_code=error.http, headers=error.headers)
+
+
 def _refused(request: Request, error: Refusal) -> Response:
-    return Reply({"detail": {**error.detail, "request_id": request.state.trace}}, status_code=error.http)
+    return rendered(error, request.state.trace, request.app.state.setup.switches.envelope)
 
 
 def _invalid(request: Request, error: Invalid) -> Response:
@@ -65,8 +84,9 @@ def _invalid(request: Request, error: Invalid) -> Response:
 
 
 def _unrouted(request: Request, error: HTTPException) -> Response:
-    if not request.url.path.startswith(("/v1/", "/v2/")):
-        return Reply({"detail": error.detail}, status_code=error.status_code)
+    # Only what the service would have is "not emulated"; for the rest its framework answers.
+    if error.status_code == 405 or not request.url.path.startswith(("/v1/", "/v2/")):
+        return Reply({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
     message = f"The sandbox does not emulate {request.method} {request.url.path}."
     return _refused(request, Refusal(501, "not_implemented", "not_emulated", message))
 
@@ -82,10 +102,7 @@ def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    answer = _refused(request, Refusal(500, "internal_error", "internal_error", "The sandbox failed; this is a bug."))
-    # The only answer that is sent from outside the middleware that traces all others.
-    answer.headers["x-trace-id"] = request.state.trace
-    return answer
+    return _refused(request, Refusal(500, "internal_error", "internal_error", "The sandbox failed; this is a bug."))
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Response]] = {

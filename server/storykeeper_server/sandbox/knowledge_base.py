@@ -1,40 +1,25 @@
-"""Knowledge base documents: texts and files, and the agents that depend on them."""
+"""The knowledge base: its documents listed, read and deleted."""
 
 from __future__ import annotations
 
-import html
-from pathlib import PurePath
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field
+from starlette.responses import HTMLResponse
 
-from . import auth, ids
-from .account import access
-from .envelopes import Refusal, invalid, not_found
+from . import auth, documents, ingestion, rag
+from .conversation_config import DocumentType
+from .dependents import Users, detach
+from .documents import Tree, failure, missing
+from .envelopes import Refusal, invalid
 from .paging import page
+from .passages import summarised
 from .routing import Call, route
-from .schema import Body, Form, Query
+from .schema import Body, Query
 from .state import Row, Rows
-from .voices import Upload
 
-_READABLE = {".txt", ".md", ".html", ".htm"}
-_ACCEPTED = {*_READABLE, ".pdf", ".docx", ".epub"}
-
-
-class TextBody(Body):
-    """A document given as text."""
-
-    text: str
-    name: str | None = Field(default=None, min_length=1)
-    parent_folder_id: str | None = None
-
-
-class FileForm(Form):
-    """A document given as a file."""
-
-    file: Upload
-    name: str | None = Field(default=None, min_length=1)
-    parent_folder_id: str | None = None
+__all__ = ["ROUTES", "missing"]
 
 
 class DocumentsQuery(Query):
@@ -43,7 +28,7 @@ class DocumentsQuery(Query):
     page_size: int = Field(default=30, ge=1, le=100)
     cursor: str | None = None
     search: str | None = None
-    types: list[Literal["file", "url", "text", "folder"]] | None = None
+    types: list[DocumentType] | None = None
     show_only_owned_documents: bool = False
     created_by_user_id: str | None = None
     parent_folder_id: str | None = None
@@ -59,165 +44,146 @@ class DocumentQuery(Query):
     agent_id: str = ""
 
 
+class SummariesQuery(Query):
+    """Which documents."""
+
+    document_ids: list[str] = Field(min_length=1, max_length=100)
+
+
 class DeleteQuery(Query):
-    """`force` takes the document out of the agents that use it."""
+    """`force` takes the document out of the agents that use it, and deletes what is in a folder."""
 
     force: bool = False
 
 
-async def add_text(call: Call[TextBody, Query]) -> dict[str, Any]:
-    """POST /v1/convai/knowledge-base/text"""
-    body = call.body
-    document = {"type": "text", "name": body.name or "Untitled", "size": len(body.text.encode())}
-    return _add(call, document, body.text, body.parent_folder_id)
+class BulkDeleteBody(Body):
+    """What to delete. Official: a set, so that an id given twice counts once."""
 
-
-async def add_file(call: Call[FileForm, Query]) -> dict[str, Any]:
-    """POST /v1/convai/knowledge-base/file. The text of PDF, Word and EPUB files is not extracted."""
-    filename = call.body.file.filename or "file"
-    suffix = PurePath(filename).suffix.lower()
-    if suffix not in _ACCEPTED:
-        raise invalid("invalid_file_type", f"Files of type '{suffix}' can't be added.", "file")
-    data = await call.body.file.read()
-    text = data.decode(errors="replace") if suffix in _READABLE else ""
-    document = {"type": "file", "name": call.body.name or filename, "filename": filename, "size": len(data)}
-    return _add(call, document, text, call.body.parent_folder_id)
-
-
-def _add(call: Call[Any, Any], document: Row, text: str, folder: str | None) -> dict[str, Any]:
-    document |= {"id": ids.short(), "created": call.now, "updated": call.now, "characters": len(text)}
-    with call.rows() as rows:
-        _check_room(call, rows.all("document"), document)
-        if folder:
-            raise missing(folder)
-        rows.put("document", document["id"], document)
-        rows.put("content", document["id"], {"text": text})
-    return {"id": document["id"], "name": document["name"], "folder_path": []}
-
-
-def _check_room(call: Call[Any, Any], documents: list[Row], new: Row) -> None:
-    switches = call.setup.switches
-    for field, limit in (("size", switches.max_knowledge_bytes), ("characters", switches.max_knowledge_characters)):
-        if new[field] + sum(document[field] for document in documents) > limit:
-            message = (
-                f"The knowledge base of this account would exceed {limit} {'bytes' if field == 'size' else field}."
-            )
-            raise invalid("knowledge_base_limit_exceeded", message)
-
-
-def missing(id: str) -> Refusal:
-    """The service's 404 for a document."""
-    return not_found("knowledge_base_documentation_not_found", f"Document with id {id} not found.", "documentation_id")
+    document_ids: set[str] = Field(min_length=1, max_length=20)
+    force: bool = False
 
 
 async def index(call: Call[Body, DocumentsQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base"""
     query = call.query
     with call.rows() as rows:
-        found = [document for document in call.listed(rows, "document") if _matches(document, query, auth.user(call.workspace))]
-        agents = rows.all("agent")
-    field = {"created_at": "created", "updated_at": "updated"}.get(query.sort_by, query.sort_by)
-    chosen, cursor = page(
-        found,
-        query.page_size,
-        query.cursor,
-        by=field,
-        key=lambda row: row[field],
-        descending=query.sort_direction == "desc",
-    )
-    documents = [
-        {**_summary(document, call.workspace), "dependent_agents": _dependents(document["id"], agents)}
-        for document in chosen
-    ]
-    return {"documents": documents, "next_cursor": cursor, "has_more": cursor is not None}
+        tree, users = Tree(rows), Users(rows)
+        found = [row for row in call.listed(rows, "document") if _matches(call, tree, row)]
+        chosen, cursor = page(
+            found,
+            query.page_size,
+            query.cursor,
+            by=f"{query.sort_by} {query.folders_first}",
+            key=lambda row: _place(row, query),
+            descending=query.sort_direction == "desc",
+        )
+        shown = [summarised(users, tree, row, call.workspace) for row in chosen]
+    return {"documents": shown, "next_cursor": cursor, "has_more": cursor is not None}
 
 
-def _matches(document: Row, query: DocumentsQuery, me: str) -> bool:
+def _matches(call: Call[Body, DocumentsQuery], tree: Tree, document: Row) -> bool:
+    query = call.query
     return (
         document["name"].startswith(query.search or "")
         and (not query.types or document["type"] in query.types)
-        and query.created_by_user_id in (None, "@me", me)
-        and not (query.parent_folder_id or query.ancestor_folder_id)
+        and query.created_by_user_id in (None, "@me", auth.user(call.workspace))
+        and query.parent_folder_id in (None, document.get("folder"))
+        and (
+            query.ancestor_folder_id is None
+            or query.ancestor_folder_id in {folder["id"] for folder in tree.path(document)}
+        )
     )
+
+
+def _place(document: Row, query: DocumentsQuery) -> str:
+    field = {"created_at": "created", "updated_at": "updated"}.get(query.sort_by, query.sort_by)
+    value = document[field]
+    # Descending lists are read from their end, so that what is to come first there needs the higher rank.
+    first = (document["type"] == "folder") == (query.sort_direction == "desc")
+    rank = int(first) if query.folders_first else 0
+    return f"{rank} {value if isinstance(value, str) else format(value, '020.6f')}"
 
 
 async def read(call: Call[Body, DocumentQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/{id}"""
     with call.rows() as rows:
-        document, content = rows.get("document", call.id), rows.get("content", call.id)
-    if document is None or content is None:
-        raise missing(call.id)
-    more = {"filename": document["filename"]} if document["type"] == "file" else {}
-    inner = html.escape(content["text"], quote=False)
-    return {**_summary(document, call.workspace), **more, "extracted_inner_html": inner, "content_format": "html"}
+        document, text = documents.find(rows, call.id), documents.text(rows, call.id)
+        return documents.view(Tree(rows), document, text, call.workspace, call.setup.switches.knowledge_format)
+
+
+async def content(call: Call[Body, Query]) -> HTMLResponse:
+    """GET /v1/convai/knowledge-base/{id}/content"""
+    with call.rows() as rows:
+        documents.find(rows, call.id)
+        text = documents.text(rows, call.id)
+    # Whatever was uploaded, no script of it runs on the sandbox's own origin.
+    guard = {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
+    return HTMLResponse(documents.shown(text, call.setup.switches.knowledge_format), headers=guard)
+
+
+async def summaries(call: Call[Body, SummariesQuery]) -> dict[str, Any]:
+    """GET /v1/convai/knowledge-base/summaries"""
+    with call.rows() as rows:
+        return dict(_summaries(call, rows))
+
+
+def _summaries(call: Call[Body, SummariesQuery], rows: Rows) -> Iterator[tuple[str, dict[str, Any]]]:
+    tree, users = Tree(rows), Users(rows)
+    for id in call.query.document_ids:
+        document = rows.get("document", id)
+        if document:
+            yield id, {"status": "success", "data": summarised(users, tree, document, call.workspace)}
+        else:
+            yield id, failure(missing(id))
 
 
 async def delete(call: Call[Body, DeleteQuery]) -> None:
     """DELETE /v1/convai/knowledge-base/{id}"""
     with call.rows() as rows:
-        if rows.get("document", call.id) is None:
-            raise missing(call.id)
-        using = [agent for agent in rows.all("agent") if call.id in _used(agent)]
-        if using and not call.query.force:
-            message = f"Document with id {call.id} has {len(using)} dependent agents. Use force to delete it."
+        _delete(rows, call.id, force=call.query.force)
+
+
+async def bulk_delete(call: Call[BulkDeleteBody, Query]) -> dict[str, Any]:
+    """POST /v1/convai/knowledge-base/bulk-delete. Each id succeeds or fails by itself; what is in folders goes first."""
+    answers: dict[str, Any] = {}
+    with call.rows() as rows:
+        for id in _deepest_first(rows, call.body.document_ids):
+            try:
+                _delete(rows, id, force=call.body.force)
+                answers[id] = {"status": "success", "data": {"id": id}}
+            except Refusal as refusal:
+                answers[id] = failure(refusal)
+    return answers
+
+
+def _deepest_first(rows: Rows, ids: set[str]) -> list[str]:
+    tree = Tree(rows)
+    depth = {id: len(tree.path(row)) if (row := rows.get("document", id)) else 0 for id in ids}
+    return sorted(sorted(ids), key=depth.__getitem__, reverse=True)
+
+
+def _delete(rows: Rows, id: str, *, force: bool) -> None:
+    tree, document = Tree(rows), documents.find(rows, id)
+    inside = tree.below(id)
+    if not force:
+        if inside:
+            raise invalid("folder_not_empty", f"Folder with id {id} is not empty. Use force to delete it.")
+        if users := Users(rows).of(tree, document):
+            message = f"Document with id {id} has {len(users)} dependent agents. Use force to delete it."
             raise invalid("document_has_dependent_agents", message)
-        for agent in using:
-            _detach(rows, agent, call.id)
-        rows.drop("document", call.id)
-        rows.drop("content", call.id)
-
-
-def _used(agent: Row) -> list[str]:
-    return [item["id"] for item in _items(agent)]
-
-
-def _items(agent: Row) -> list[Row]:
-    return agent["settings"]["conversation_config"]["agent"]["prompt"]["knowledge_base"]
-
-
-def _detach(rows: Rows, agent: Row, id: str) -> None:
-    kept = [item for item in _items(agent) if item["id"] != id]
-    agent["settings"]["conversation_config"]["agent"]["prompt"]["knowledge_base"] = kept
-    rows.put("agent", agent["id"], agent)
-
-
-def _dependents(id: str, agents: list[Row]) -> list[dict[str, Any]]:
-    return [
-        {
-            "referenced_resource_ids": [id],
-            "id": agent["id"],
-            "name": agent["settings"]["name"],
-            "type": "available",
-            "created_at_unix_secs": int(agent["created"]),
-            "access_level": "admin",
-        }
-        for agent in agents
-        if id in _used(agent)
-    ]
-
-
-def _summary(document: Row, workspace: str) -> dict[str, Any]:
-    return {
-        "id": document["id"],
-        "name": document["name"],
-        "metadata": {
-            "created_at_unix_secs": int(document["created"]),
-            "last_updated_at_unix_secs": int(document["updated"]),
-            "size_bytes": document["size"],
-        },
-        "supported_usages": ["prompt", "auto"],
-        "access_info": access(workspace),
-        "folder_parent_id": None,
-        "folder_path": [],
-        "type": document["type"],
-    }
+    gone = [row["id"] for row in [document, *inside]]
+    detach(rows, gone)
+    for each in gone:
+        ingestion.erase(rows, each)
+        rag.erase(rows, each)
 
 
 _PREFIX = "/v1/convai/knowledge-base"
 ROUTES = [
-    route("POST", f"{_PREFIX}/text", add_text, body=TextBody),
-    route("POST", f"{_PREFIX}/file", add_file, body=FileForm),
-    route("GET", _PREFIX, index, query=DocumentsQuery),
-    route("GET", f"{_PREFIX}/{{id}}", read, query=DocumentQuery),
-    route("DELETE", f"{_PREFIX}/{{id}}", delete, query=DeleteQuery),
+    route("GET", _PREFIX, index, query=DocumentsQuery, scope="convai_read"),
+    route("GET", f"{_PREFIX}/summaries", summaries, query=SummariesQuery, scope="convai_read"),
+    route("POST", f"{_PREFIX}/bulk-delete", bulk_delete, body=BulkDeleteBody, scope="convai_write"),
+    route("GET", f"{_PREFIX}/{{id}}", read, query=DocumentQuery, scope="convai_read"),
+    route("DELETE", f"{_PREFIX}/{{id}}", delete, query=DeleteQuery, scope="convai_write"),
+    route("GET", f"{_PREFIX}/{{id}}/content", content, scope="convai_read"),
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,36 +15,51 @@ from starlette.routing import Route
 from . import auth
 from .bodies import read_form, read_json
 from .clock import Clock
+from .concurrency import Concurrency
 from .envelopes import Invalid, Reply, schema_error
+from .faults import Faults
 from .plans import Plan
+from .request_log import RequestLog, note_form, note_json
 from .schema import Body, Form, Part, Query, gather, parse, strip
 from .state import Row, Rows, State
 from .switches import Switches
+
+_LOG = logging.getLogger(__name__)
+_TOLD, _LONGEST_NAME = 1000, 200
 
 B = TypeVar("B", bound=Body | Form)
 Q = TypeVar("Q", bound=Query)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Setup:
-    """What a sandbox was built with."""
+    """What a sandbox was built with. `keys` go by their digests; `switches` may be turned while it runs."""
 
     state: State
-    workspaces: frozenset[str]
+    keys: dict[str, auth.Key]
     plan: Plan
     switches: Switches
     clock: Clock
+    concurrency: Concurrency = field(default_factory=Concurrency)
+    faults: Faults = field(default_factory=Faults)
+    log: RequestLog = field(default_factory=RequestLog)
+    told: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
 
 @dataclass(frozen=True)
 class Call(Generic[B, Q]):
-    """A request whose schema and key were found right. `workspace` is empty only where no key is needed."""
+    """A request whose schema and key were found right. `key` is None only where none is needed."""
 
     request: Request
     setup: Setup
     body: B
     query: Q
-    workspace: str
+    key: auth.Key | None
+
+    @property
+    def workspace(self) -> str:
+        """The caller's, or nothing where no key came."""
+        return self.key.workspace if self.key else ""
 
     @property
     def id(self) -> str:
@@ -82,16 +98,21 @@ def route(
 
     async def endpoint(request: Request) -> Response:
         async with AsyncExitStack() as stack:
+            setup = _setup(request)
             read = await _read(request, body, query, stack)
-            workspace = (
-                "" if public and _keyless(request) else auth.authenticate(request.headers, _setup(request).workspaces, scope)
-            )
-            call = Call(request, _setup(request), *read, workspace)
-            _record_unknown(call)
-            answer = await handler(call)
+            unknown = _unknown(read[0], read[1], refused=setup.switches.unknown_fields == "refuse")
+            keyless = public and _keyless(request)
+            key = None if keyless else auth.authenticate(request.headers, request.client, setup.keys, scope)
+            if unknown:
+                setup.state.warn(request.url.path, unknown)
+                _tell(setup.told, f"{method} {path}", unknown)
+            answer = await handler(Call(request, setup, *read, key))
         return answer if isinstance(answer, Response) else Reply(answer)
 
-    return Route(path, endpoint, methods=[method])
+    made = Route(path, endpoint, methods=[method])
+    # Starlette answers HEAD where there is a GET; the service's framework, and so the service, doesn't.
+    cast("set[str]", made.methods).discard("HEAD")
+    return made
 
 
 async def _read(request: Request, body: type[B], query: type[Q], stack: AsyncExitStack) -> tuple[B, Q]:
@@ -115,8 +136,10 @@ async def _body(request: Request, model: type[Body | Form], stack: AsyncExitStac
     if issubclass(model, Form):
         form = await read_form(request, limit)
         stack.push_async_callback(form.close)
+        note_form(request.scope, form)
         return gather(model, form)
     data = await read_json(request, limit)
+    note_json(request.scope, data)
     if data is None and any(field.is_required() for field in model.model_fields.values()):
         raise Invalid([schema_error("missing", ["body"], "Field required")])
     return {} if data is None else data
@@ -130,8 +153,18 @@ def _setup(request: Request) -> Setup:
     return request.app.state.setup
 
 
-def _record_unknown(call: Call[Any, Any]) -> None:
-    parts: tuple[Part, Part] = (call.query, call.body)
-    unknown = [*(f"query.{field}" for field in strip(parts[0])), *(f"body.{field}" for field in strip(parts[1]))]
-    if unknown:
-        call.setup.state.warn(call.request.url.path, unknown)
+def _unknown(body: Part, query: Part, *, refused: bool) -> list[str]:
+    unknown = [*(f"query.{field}" for field in strip(query)), *(f"body.{field}" for field in strip(body))]
+    if unknown and refused:
+        forbidden = "Extra inputs are not permitted"
+        raise Invalid([schema_error("extra_forbidden", field.split("."), forbidden) for field in unknown])
+    return unknown
+
+
+def _tell(told: set[tuple[str, str]], operation: str, fields: list[str]) -> None:
+    """On stderr, once for each field and operation: a misplaced setting would be a silent no-op in production."""
+    for sent in fields:
+        name = sent[:_LONGEST_NAME]
+        if (operation, name) not in told and len(told) < _TOLD:
+            told.add((operation, name))
+            _LOG.warning("unknown field %s in %s", name if name.isprintable() else ascii(name), operation)

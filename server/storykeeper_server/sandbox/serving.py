@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from .dropping import Http, Socket
 
-async def serve(app: ASGIApp, port: int) -> None:
-    """Serve on 127.0.0.1 until cancelled or signalled."""
+_MOST_FRAME_BYTES = 16 * 1024 * 1024  # as the official Python client has it
+
+
+async def serve(app: ASGIApp, port: int, *, listening: Callable[[str], None] = lambda _: None) -> None:
+    """Serve on 127.0.0.1 until cancelled or signalled; port 0 is any. `listening` is told the base URL."""
     with _listener(port) as listener:
+        listening(_url(listener))
         async with _running(uvicorn.Server(_config(app)), listener) as task:
             # Shielded, so that a cancellation ends the server in order.
             await asyncio.shield(task)
@@ -25,7 +30,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncGenerator[str]:
     """Serve beside the caller's own work; yields the base URL."""
     with _listener(port) as listener:
         async with _running(_Guest(_config(app)), listener):
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield _url(listener)
 
 
 class _Guest(uvicorn.Server):
@@ -49,14 +54,22 @@ async def _running(server: uvicorn.Server, listener: socket.socket) -> AsyncGene
 
 def _listener(port: int) -> socket.socket:
     # Listening before the server runs: the first request waits in the queue and isn't refused.
-    return socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server(("127.0.0.1", port))
+    # Connections inherit it; without, an answer's body waits 40 ms for the client to acknowledge the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
-        ws="none",
+        http=Http,
+        ws=Socket,
+        ws_max_size=_MOST_FRAME_BYTES,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class State:
         )
         self.close = weakref.finalize(self, self._connection.close)
         with self._lock:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(self._connection)
             # Without a sync at each commit a power cut may lose the last writes; a sandbox can bear that.
             self._connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction() as connection:
@@ -139,6 +140,21 @@ class State:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # Several that open a new file at once: while SQLite changes its journal it doesn't wait for others, whatever the
+    # time-out says.
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _reserve(path: Path) -> None:

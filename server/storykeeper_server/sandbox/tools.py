@@ -74,8 +74,42 @@ class VoicemailDetection(Part):
     voicemail_message: str | None = None
 
 
+class SearchPassages(Part):
+    system_tool_type: Literal["knowledge_base_rag"] = "knowledge_base_rag"
+
+
+class SearchDocuments(Part):
+    system_tool_type: Literal["knowledge_base"] = "knowledge_base"
+    enabled_strategies: list[Literal["cat", "keyword", "semantic", "ls"]] = []
+
+
+class Procedure(Part):
+    procedure_id: str
+    version_id: str | None = None
+
+
+class StartProcedure(Part):
+    system_tool_type: Literal["start_procedure"] = "start_procedure"
+    procedures: dict[str, Procedure] = {}
+
+
+class EndProcedure(Part):
+    system_tool_type: Literal["end_procedure"] = "end_procedure"
+    procedures: dict[str, Procedure] = {}
+
+
 SystemToolParams = Annotated[
-    EndCall | LanguageDetection | TransferToAgent | TransferToNumber | SkipTurn | PlayTone | VoicemailDetection,
+    EndCall
+    | LanguageDetection
+    | TransferToAgent
+    | TransferToNumber
+    | SkipTurn
+    | PlayTone
+    | VoicemailDetection
+    | SearchPassages
+    | SearchDocuments
+    | StartProcedure
+    | EndProcedure,
     Field(discriminator="system_tool_type"),
 ]
 

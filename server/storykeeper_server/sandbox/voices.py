@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -10,16 +9,19 @@ from pydantic import BeforeValidator, Field, Json
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import UploadFile
 
-from . import audio, ids
-from .account import room_for_voice
+from . import ids, recordings, voice_store
+from .account import count_edit, room_for_edit, room_for_voice
 from .catalogue import PREMADE
-from .envelopes import Refusal, invalid, not_found
 from .paging import page
 from .routing import Call, route
 from .schema import Body, Form, Query
 from .state import Row
+from .voice_store import missing
 
-_SETTINGS = {"stability": 0.5, "use_speaker_boost": True, "similarity_boost": 0.75, "style": 0.0, "speed": 1.0}
+__all__ = ["ROUTES", "Upload", "missing"]
+
+# What a new voice answers when `library_voice_match` is on; the ids are made up.
+_MATCH = {"library_voice_id": "SandboxLibraryVoice0", "public_owner_id": "sandbox"}
 
 
 def uploaded(value: object) -> object:
@@ -44,6 +46,23 @@ class VoiceForm(Form):
     remove_background_noise: bool = False
     description: str | None = None
     labels: Json[dict[str, str] | None] | None = None
+
+
+class EditForm(Form):
+    """A change: files are added; a description or labels that aren't there, or null, stay as they are."""
+
+    name: str
+    files: list[Upload] | None = None
+    remove_background_noise: bool = False
+    description: str | None = None
+    labels: Json[dict[str, str] | None] | None = None
+    moderate_metadata: bool = False
+
+
+class AllQuery(Query):
+    """There are no legacy voices to show."""
+
+    show_legacy: bool | None = False
 
 
 class VoicesQuery(Query):
@@ -81,20 +100,22 @@ class VoiceQuery(Query):
 
 async def add(call: Call[VoiceForm, Query]) -> dict[str, Any]:
     """POST /v1/voices/add"""
-    plan = call.setup.plan
+    form, plan, switches = call.body, call.setup.plan, call.setup.switches
     with call.rows() as rows:
         room_for_voice(rows, plan, call.now)
-    voice = await _voice(call)
+    added = await recordings.taken(form.files, switches, clean=form.remove_background_noise)
+    voice = _voice(call)
     # The look above refuses early; this one decides, since another clone may have come while the audio was decoded.
     with call.rows() as rows:
-        account = room_for_voice(rows, plan, call.now)
-        rows.put("account", "account", {**account, "edits": account["edits"] + 1})
-        rows.put("voice", voice["id"], voice)
-    return {"voice_id": voice["id"], "requires_verification": voice["requires_verification"]}
+        room_for_voice(rows, plan, call.now)
+        count_edit(rows, call.now)
+        voice_store.save(rows, voice, added)
+    match = {"library_voice_match": _MATCH} if switches.library_voice_match else {}
+    return {"voice_id": voice["id"], "requires_verification": voice["requires_verification"], **match}
 
 
-async def _voice(call: Call[VoiceForm, Query]) -> Row:
-    form = call.body
+def _voice(call: Call[VoiceForm, Query]) -> Row:
+    form, switches = call.body, call.setup.switches
     return {
         "id": ids.short(),
         "name": form.name,
@@ -102,49 +123,47 @@ async def _voice(call: Call[VoiceForm, Query]) -> Row:
         "labels": form.labels or {},
         "category": "cloned",
         "created": call.now,
-        "requires_verification": call.setup.switches.require_verification,
-        "samples": [await _sample(file, form, call.setup.switches.min_voice_seconds) for file in form.files],
+        "requires_verification": switches.require_verification or switches.library_voice_match,
+        "samples": [],
     }
 
 
-async def _sample(file: UploadFile, form: VoiceForm, least: float) -> dict[str, Any]:
-    data = await file.read()
-    length = await audio.seconds(data)
-    if length < least:
-        raise invalid(
-            "audio_too_short", f"The audio is {length:.1f} s long; at least {least:.1f} s are needed.", "files"
-        )
-    return {
-        "sample_id": ids.short(),
-        "file_name": file.filename or "audio",
-        "mime_type": file.content_type or "application/octet-stream",
-        "size_bytes": len(data),
-        "hash": hashlib.md5(data, usedforsecurity=False).hexdigest(),
-        "duration_secs": round(length, 3),
-        "remove_background_noise": form.remove_background_noise,
-    }
+async def edit(call: Call[EditForm, Query]) -> dict[str, str]:
+    """POST /v1/voices/{id}/edit. Counts as an add/edit operation of the month."""
+    form, plan = call.body, call.setup.plan
+    with call.rows() as rows:
+        room_for_edit(rows, plan, call.now)
+        voice_store.own(rows, call.id)
+    added = await recordings.taken(form.files or [], call.setup.switches, clean=form.remove_background_noise)
+    with call.rows() as rows:
+        room_for_edit(rows, plan, call.now)
+        voice = voice_store.own(rows, call.id)
+        given = {"name": form.name, "description": form.description, "labels": form.labels}
+        voice |= {name: value for name, value in given.items() if value is not None}
+        count_edit(rows, call.now)
+        voice_store.save(rows, voice, added)
+    return {"status": "ok"}
 
 
 async def read(call: Call[Body, VoiceQuery]) -> dict[str, Any]:
     """GET /v1/voices/{id}"""
     with call.rows() as rows:
-        voice = rows.get("voice", call.id) or PREMADE.get(call.id)
-    if voice is None:
-        raise missing(call.id)
-    return {**_view(voice), "settings": _SETTINGS}
-
-
-def missing(id: str) -> Refusal:
-    """The service's 404 for a voice."""
-    return not_found("voice_not_found", f"A voice with voice_id '{id}' was not found.", "voice_id")
+        voice, settings = voice_store.find(rows, call.id), voice_store.settings(rows, call.id)
+    return {**_view(voice), "settings": settings}
 
 
 async def delete(call: Call[Body, Query]) -> dict[str, str]:
     """DELETE /v1/voices/{id}. The slot becomes free again; the month's count of edits stays."""
     with call.rows() as rows:
-        if not rows.drop("voice", call.id):
-            raise missing(call.id)
+        voice_store.remove(rows, voice_store.own(rows, call.id))
     return {"status": "ok"}
+
+
+async def read_all(call: Call[Body, AllQuery]) -> dict[str, Any]:
+    """GET /v1/voices"""
+    with call.rows() as rows:
+        own = sorted(call.listed(rows, "voice"), key=lambda voice: voice["created"], reverse=True)
+    return {"voices": [_view(voice) for voice in [*own, *PREMADE.values()]]}
 
 
 async def index(call: Call[Body, VoicesQuery]) -> dict[str, Any]:
@@ -236,8 +255,10 @@ def _verification(voice: Row) -> dict[str, Any]:
 
 
 ROUTES = [
-    route("POST", "/v1/voices/add", add, body=VoiceForm),
-    route("GET", "/v2/voices", index, query=VoicesQuery),
-    route("GET", "/v1/voices/{id}", read, query=VoiceQuery),
-    route("DELETE", "/v1/voices/{id}", delete),
+    route("POST", "/v1/voices/add", add, body=VoiceForm, scope="create_instant_voice_clone"),
+    route("GET", "/v1/voices", read_all, query=AllQuery, scope="voices_read"),
+    route("GET", "/v2/voices", index, query=VoicesQuery, scope="voices_read"),
+    route("GET", "/v1/voices/{id}", read, query=VoiceQuery, scope="voices_read"),
+    route("POST", "/v1/voices/{id}/edit", edit, body=EditForm, scope="voices_write"),
+    route("DELETE", "/v1/voices/{id}", delete, scope="voices_write"),
 ]

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import Queue
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
-import anyio.to_thread
 import httpx
 import pytest
 from elevenlabs.client import AsyncElevenLabs, ElevenLabs
 from elevenlabs.core.api_error import ApiError
 from elevenlabs.errors import UnprocessableEntityError
-from starlette.types import ASGIApp
 
-from judged import build
+from judged import build, served
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
-
-
-@contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """Serve from another thread, because the synchronous client blocks this one."""
-    address: Queue[str] = Queue()
-    enough = threading.Event()
-
-    async def run() -> None:
-        async with serving(app) as url:
-            address.put(url)
-            await anyio.to_thread.run_sync(enough.wait)
-
-    thread = threading.Thread(target=anyio.run, args=(run,))
-    thread.start()
-    try:
-        yield address.get(timeout=10)
-    finally:
-        enough.set()
-        thread.join()
 
 
 @contextmanager

@@ -94,9 +94,8 @@ async def test_a_missing_resource_is_found_before_a_broken_rule() -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1/voices"),
-        ("POST", "/v1/text-to-speech/x"),
-        ("PUT", "/v1/convai/agents/x"),
+        ("GET", "/v1/history"),
+        ("POST", "/v1/text-to-dialogue"),
         ("GET", "/v1/convai/agents/summaries"),
         ("GET", "/v2/elsewhere"),
     ],

@@ -1,0 +1,1 @@
+"""Conversations over the WebSocket: admission, turns, voice, and what is kept of them."""
