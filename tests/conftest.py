@@ -23,17 +23,23 @@ from storykeeper_server.sandbox.state import State
 
 ROOT = Path(__file__).parent.parent
 JUDGED: Counter[str] = Counter()
+LIVE: list[bool] = []
 
 
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook, so that not even a library can reach out."""
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
+    """An audit hook, so that not even a library can reach out; only `make live` may."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and not LIVE:
         host = str(arguments[1][0])
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             raise RuntimeError(f"a test tried to reach {host}")
 
 
 sys.addaudithook(_loopback_only)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "live":
+        LIVE.append(True)
 
 
 @pytest.fixture
@@ -91,9 +97,22 @@ async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _tell_sessions(terminalreporter)
     shared = verdict()
     if shared:
         JUDGED.update(requests=shared.requests, responses=shared.responses)
     terminalreporter.write_line(
         f"judged by the official OpenAPI file: {JUDGED['requests']} requests, {JUDGED['responses']} responses"
     )
+    if "live.sdk" in sys.modules:
+        exercised = sys.modules["live.sdk"].EXERCISED
+        terminalreporter.write_line(f"driven by the official SDK: {len(exercised)} of its methods")
+
+
+def _tell_sessions(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the official clients saw, so that it can be read and not only believed."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    for report in (report for report in reports if report.when == "call"):
+        for _, told in (each for each in report.user_properties if each[0] == "session"):
+            terminalreporter.section(report.nodeid.rpartition("::")[2], sep="-")
+            terminalreporter.write_line(str(told))
