@@ -169,12 +169,10 @@ def _admitted(rows: Rows, call: Asked) -> tuple[Speech, Row]:
     if model:
         cost, refusal = model.credits(body.text), call.setup.switches.credit_refusal
         account.check_credits(rows, plan, call.now, cost, refusal, call.key)
-    voice = voice_store.find(rows, call.id)
+    voice_store.find(rows, call.id)
     if model is None:
         raise not_found("model_not_found", f"A model with model ID {body.model_id} does not exist.", "model_id")
-    if voice.get("requires_verification"):
-        message = f"The voice '{call.id}' requires verification before it can be used."
-        raise Refusal(403, "authorization_error", "voice_access_denied", message, param="voice_id")
+    voice_store.usable(rows, call.id)
     _check_text(body.text, model)
     _check_rest(body)
     settings = voice_store.settings(rows, call.id)

@@ -26,6 +26,15 @@ def find(rows: Rows, id: str) -> Row:
     return voice
 
 
+def usable(rows: Rows, id: str) -> Row:
+    """A voice that may speak: it exists, and was verified where that is required. Else the service's 404 or 403."""
+    voice = find(rows, id)
+    if voice.get("requires_verification"):
+        message = f"The voice '{id}' requires verification before it can be used."
+        raise Refusal(403, "authorization_error", "voice_access_denied", message, param="voice_id")
+    return voice
+
+
 def own(rows: Rows, id: str) -> Row:
     """A voice that can be changed, or the service's 404."""
     voice = rows.get("voice", id)

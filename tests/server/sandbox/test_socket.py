@@ -13,6 +13,7 @@ import pytest
 
 from judged import build, served
 from storykeeper_server.sandbox.app import Switches
+from storykeeper_server.sandbox.clock import Clock
 from storykeeper_server.sandbox.state import State
 from talking import HELLO, closing, dialled, outcome
 
@@ -38,9 +39,9 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(**switches: Any) -> Iterator[Sandbox]:
+def sandbox(clock: Clock | None = None, **switches: Any) -> Iterator[Sandbox]:
     state = State(None)
-    app = build(state, switches=Switches(**switches))
+    app = build(state, switches=Switches(**switches), clock=clock or Clock())
     with served(app) as url, httpx.Client(base_url=url, headers={"xi-api-key": "sandbox"}) as http:
         yield Sandbox(http, state, url)
 
@@ -249,6 +250,98 @@ def test_an_agent_whose_voice_was_deleted_cannot_speak(recording: Any) -> None:
     assert spoken[0] == 1008
     assert "was not found" in spoken[1]
     assert written == (0, "")
+
+
+def test_a_voice_that_must_be_verified_cannot_speak(recording: Any) -> None:
+    """Neither in requests nor in conversations."""
+    with sandbox(require_verification=True) as box:
+        files = {"files": ("a.wav", recording(1.5), "audio/wav")}
+        voice = box.http.post("/v1/voices/add", data={"name": "Dorothy"}, files=files).json()["voice_id"]
+        code, reason = outcome(box.talk(box.agent(config={"tts": {"voice_id": voice}})))
+
+    assert code == 1008
+    assert "requires verification" in reason
+
+
+def test_feedback_goes_to_the_turn_that_it_names() -> None:
+    """And to the last one where it names none."""
+    with sandbox() as box:
+        agent = box.agent(config={"conversation": {"text_only": True}})
+        with dialled(box.talk(agent)) as socket:
+            _said(socket, 1)
+            socket.send(json.dumps({"type": "user_message", "text": "Are you real?"}))
+            _said(socket, 1)
+            socket.send(json.dumps({"type": "feedback", "event_id": 1, "score": "like"}))
+            socket.send(json.dumps({"type": "feedback", "score": "dislike"}))
+            socket.send(json.dumps({"type": "user_message", "text": "Thank you"}))
+            _said(socket, 1)
+        id = _conversations(box, agent)[0]["conversation_id"]
+        turns = box.http.get(f"/v1/convai/conversations/{id}").json()["transcript"]
+
+    scores = [turn["feedback"] and turn["feedback"]["score"] for turn in turns if turn["role"] == "agent"]
+    assert scores == ["like", "dislike", None]
+
+
+def test_a_conversation_that_a_crash_left_behind_takes_nobody_s_place() -> None:
+    """Once it is older than it could have become, it is over."""
+    clock = Clock()
+    with sandbox(clock=clock) as box:
+        agent = box.agent(platform={"call_limits": {"agent_concurrency_limit": 1}})
+        with dialled(box.talk(agent)) as socket:
+            socket.recv(timeout=20)
+            busy = outcome(box.talk(agent))
+            clock.advance(3_600)
+            after = outcome(box.talk(agent))
+
+    assert busy[0] == 1008
+    assert after == (0, "")
+
+
+def test_a_tool_answers_while_the_first_message_is_protected() -> None:
+    """Nothing that waits for the client keeps its frames from being read."""
+    tool = {"type": "client", "name": "show_photo", "description": "Shows a photo", "expects_response": True}
+    protected = {"first_message": "", "disable_first_message_interruptions": True, "prompt": {"tools": [tool]}}
+    ask = json.dumps({"type": "user_message", "text": "Please show me a photo"})
+    with sandbox() as box:
+        agent = box.agent(config={"agent": protected, "conversation": {"text_only": True}})
+        with dialled(box.talk(agent)) as socket:
+            socket.send(ask)
+            _call(socket)
+            socket.send(ask)
+            answer = {"tool_call_id": _call(socket), "result": "It is on the screen.", "is_error": False}
+            socket.send(json.dumps({"type": "client_tool_result", **answer}))
+            said = _said(socket, 1)
+
+    assert "screen" in said[0]
+
+
+def _call(socket: Any) -> str:
+    while (frame := json.loads(socket.recv(timeout=20)))["type"] != "client_tool_call":
+        pass
+    return frame["client_tool_call"]["tool_call_id"]
+
+
+def test_what_the_user_does_breaks_the_silence() -> None:
+    """Activity without a word keeps a conversation open."""
+    clock = Clock()
+    with sandbox(clock=clock, ping_seconds=0.05) as box:
+        turn = {"silence_end_call_timeout": 30.0}
+        agent = box.agent(config={"turn": turn, "conversation": {"text_only": True}})
+        with dialled(box.talk(agent)) as socket:
+            _said(socket, 1)
+            for _ in range(4):
+                clock.advance(20)
+                socket.send(json.dumps({"type": "user_activity"}))
+                _pings(socket, 3)
+            clock.advance(31)
+            end = closing(socket)
+
+    assert end == (1000, "Conversation ended after silence.")
+
+
+def _pings(socket: Any, count: int) -> None:
+    while count:
+        count -= json.loads(socket.recv(timeout=20))["type"] == "ping"
 
 
 def test_the_browsers_subprotocol_is_chosen() -> None:

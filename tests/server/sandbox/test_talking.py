@@ -123,19 +123,8 @@ def test_a_client_tool_is_called_and_its_result_waited_for() -> None:
     shown: list[dict[str, Any]] = []
     tools = ClientTools()
     tools.register("show_photo", lambda parameters: shown.append(parameters) or "The photo is on the screen.")
-    tool = {
-        "type": "client",
-        "name": "show_photo",
-        "description": "Shows a photo on the screen",
-        "expects_response": True,
-        "parameters": {
-            "type": "object",
-            "required": ["subject"],
-            "properties": {"subject": {"type": "string", "description": "What is on it"}},
-        },
-    }
     with sandbox() as client:
-        agent = companion(client, prompt={"tools": [tool]})
+        agent = companion(client, prompt={"tools": [photo_tool(expects_response=True)]})
         with talking(client, agent, tools=tools) as talk:
             talk.next("agent")
             answer = talk.ask("Please show me a photo of the wedding")
@@ -427,6 +416,35 @@ def test_what_happens_to_a_running_conversation_elsewhere_is_not_undone() -> Non
 
     assert kept.metadata.feedback.overall_score == "like"
     assert [each.conversation_id for each in left] == [rated]
+
+
+def test_the_client_learns_how_long_a_round_trip_takes() -> None:
+    """From the second ping on, when the first was answered."""
+    with sandbox(Switches(ping_seconds=QUICK)) as client:
+        agent = companion(client)
+        with talking(client, agent) as talk:
+            milliseconds = talk.next("latency")
+
+    assert milliseconds >= 1
+
+
+def test_a_tool_of_which_no_answer_is_expected_is_not_waited_for() -> None:
+    """As the service does unless the tool says otherwise."""
+    with sandbox() as client:
+        agent = companion(client, prompt={"tools": [photo_tool()]})
+        with talking(client, agent, tools=ClientTools()) as talk:
+            talk.next("agent")
+            talk.ask("Please show me a photo of the wedding")
+        kept = history(client, talk.conversation.wait_for_session_end())
+
+    assert [result.is_error for turn in kept.transcript for result in turn.tool_results or []] == [False]
+
+
+def photo_tool(**settings: Any) -> dict[str, Any]:
+    subject = {"type": "string", "description": "What is on it"}
+    parameters = {"type": "object", "required": ["subject"], "properties": {"subject": subject}}
+    about = {"name": "show_photo", "description": "Shows a photo on the screen"}
+    return {"type": "client", **about, "parameters": parameters, **settings}
 
 
 def test_the_end_of_a_conversation_is_told_by_webhook() -> None:

@@ -15,6 +15,7 @@ from ..state import Row, Rows
 from .ending import POLICY, UNAUTHORIZED, Ended
 
 _DAY = 24 * 60 * 60
+_GRACE = 60.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,18 @@ def _check_limits(rows: Rows, agent: Row, setup: Setup) -> None:
     today = setup.clock() - setup.clock() % _DAY
     if sum(call["created"] >= today for call in calls) >= limits["daily_limit"]:
         raise Ended(POLICY, "This agent has reached its daily limit of conversations.")
-    running = sum(call["status"] == "in-progress" for call in calls)
+    running = sum(_goes_on(rows, call, agent, setup.clock()) for call in calls)
     if 0 <= limits["agent_concurrency_limit"] <= running:
         raise Ended(POLICY, "This agent has reached its limit of concurrent conversations.")
     if account.left(rows, setup.plan, setup.clock()) <= 0:
         raise Ended(1002, "This request exceeds your quota limit.", because="Quota exceeded")
+
+
+def _goes_on(rows: Rows, call: Row, agent: Row, now: float) -> bool:
+    """Whether a conversation still runs; one that outlived its longest duration was left behind by a crash."""
+    longest = agent["settings"]["conversation_config"]["conversation"]["max_duration_seconds"]
+    if call["status"] != "in-progress" or now < call["created"] + longest + _GRACE:
+        return call["status"] == "in-progress"
+    ended = {"status": "failed", "ended": call["created"] + longest, "reason": "The sandbox was stopped."}
+    rows.put("conversation", call["id"], {**call, **ended})
+    return False

@@ -41,15 +41,16 @@ class Ears:
     def hear(self, chunk: bytes) -> tuple[Heard, bytes]:
         """What the chunk changed, and the chunk as 16-bit PCM."""
         samples = self._decode(chunk)
-        self._rest += samples
+        heard = self._rest + samples
         started = finished = False
-        score = 0.0
-        while len(self._rest) >= self._window:
-            window, self._rest = self._rest[: self._window], self._rest[self._window :]
-            score = max(score, _level(window))
-            began, ended = self._step(_level(window) >= _LOUD)
+        loudest = 0.0
+        for start in range(0, len(heard) - self._window + 1, self._window):
+            level = _level(heard[start : start + self._window])
+            loudest = max(loudest, level)
+            began, ended = self._step(level >= _LOUD)
             started, finished = started or began, finished or ended
-        return Heard(min(1.0, score / (4 * _LOUD)), started, finished), samples.tobytes()
+        self._rest = heard[len(heard) - len(heard) % self._window :]
+        return Heard(min(1.0, loudest / (4 * _LOUD)), started, finished), samples.tobytes()
 
     def _decode(self, chunk: bytes) -> array.array[int]:
         if self._ulaw:

@@ -8,8 +8,8 @@ import logging
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from .. import account, post_call, rag, voices
-from ..catalogue import PREMADE
+from .. import account, post_call, rag, voice_store
+from ..envelopes import Refusal
 from ..routing import Setup
 from ..state import Row
 from . import tailoring
@@ -60,10 +60,12 @@ def _settings(setup: Setup, visit: Visit, init: Init) -> Row:
     agent = config["agent"]
     agent["first_message"] = tailoring.filled(agent["first_message"], values)
     agent["prompt"]["prompt"] = tailoring.filled(agent["prompt"]["prompt"], values)
-    voice = config["tts"]["voice_id"]
-    with setup.state.rows(visit.workspace) as rows:
-        if not config["conversation"]["text_only"] and voice not in PREMADE and rows.get("voice", voice) is None:
-            raise Ended(POLICY, str(voices.missing(voice)))
+    if not config["conversation"]["text_only"]:
+        try:
+            with setup.state.rows(visit.workspace) as rows:
+                voice_store.usable(rows, config["tts"]["voice_id"])
+        except Refusal as error:
+            raise Ended(POLICY, str(error)) from error
     return settings
 
 

@@ -12,6 +12,8 @@ from ..schema import Part
 from ..state import Row
 from .ending import POLICY, Ended
 
+_LONGEST_AUDIO = 2 * 1024 * 1024  # half a minute and more, where clients send a quarter of a second
+
 Scalar = str | int | float | bool | None
 
 
@@ -41,6 +43,8 @@ def _decoded(value: object) -> bytes:
     # Some clients leave the padding out.
     if not isinstance(value, str):
         raise PydanticCustomError("bytes_type", "Input should be base64 in a string")
+    if len(value) > _LONGEST_AUDIO:
+        raise PydanticCustomError("bytes_too_long", "Audio should come in chunks")
     return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
 
 

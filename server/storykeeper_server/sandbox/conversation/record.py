@@ -56,9 +56,9 @@ class Record:
         """A turn of the user."""
         self._turn("user", text, medium)
 
-    def said(self, text: str, medium: Medium, sources: list[Row]) -> None:
-        """A turn of the agent."""
-        self._turn("agent", text, medium, sources=sources)
+    def said(self, event: int, text: str, medium: Medium, sources: list[Row]) -> None:
+        """A turn of the agent, under the event id that the client knows it by."""
+        self._turn("agent", text, medium, sources=sources, event=event)
 
     def called(self, call: Row, result: Row | None) -> None:
         """A tool that the agent used, and what came back if something did."""
@@ -72,11 +72,11 @@ class Record:
         self._save()
         return original
 
-    def liked(self, score: str | None) -> None:
-        """Feedback to the agent's last turn."""
-        agents = [turn for turn in self.row["transcript"] if turn["role"] == "agent" and turn["message"]]
-        if agents:
-            agents[-1]["feedback"] = score
+    def liked(self, event: int | None, score: str | None) -> None:
+        """Feedback to a turn of the agent, the last one where none is named; what was never said is ignored."""
+        said = [turn for turn in self.row["transcript"] if turn.get("event") and event in (None, turn["event"])]
+        if said:
+            said[-1]["feedback"] = score
             self._save()
 
     def close(self, end: Ended, cost: int, audio: bytes | None, sides: tuple[bool, bool]) -> None:

@@ -15,6 +15,7 @@ from . import frames
 from .ears import Ears
 from .ending import NORMAL, QUOTA, Ended
 from .line import Line
+from .pulse import Pulse
 from .record import Medium, Record
 from .speaker import Speaker
 from .tape import Tape
@@ -24,6 +25,8 @@ _LONGEST_GOODBYE = 30.0
 _LONGEST_QUESTION = 5_000  # characters; how much a model would read of more is anybody's guess
 
 _REMEMBERED = 20  # questions
+_MOST_WAITING = 64  # frames
+_VOICE = 0.25  # the score of something as loud as a voice
 
 
 class _Tick:
@@ -44,25 +47,30 @@ class Session:
         self._memory: brain.Memory | None = None
         self._ears = Ears(config["asr"]["user_input_audio_format"])
         self._speaker = Speaker(line, record, config)
-        self._tools = ToolCalls(line, record)
+        self._tools = ToolCalls(line, record, config)
+        self._pulse = Pulse()
         self.tapes = (Tape(self._ears.rate), self._speaker.tape)
         self._inbox: asyncio.Queue[frames.Frame | Exception | _Tick] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_MOST_WAITING)
+        self._greeting: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
+        self._began = 0.0
         self._user_at = setup.clock()
         self._asked: list[str] = []
         self._spoken_turns = 0
 
     async def run(self, credits: int) -> Ended:
         """Talk until somebody ends it, or the credits are used up; answers how it ended."""
+        self._began = asyncio.get_running_loop().time()
         helpers = [asyncio.create_task(self._read()), asyncio.create_task(self._tick())]
         try:
-            self._start(self._greet())
+            self._greeting = self._start(self._greet())
             while True:
                 await self._on(await self._inbox.get(), credits)
         except Ended as end:
             return end
         finally:
-            await _stop([*helpers, *([self._turn] if self._turn else [])])
+            await _stop([*helpers, *(task for task in (self._greeting, self._turn) if task)])
 
     @property
     def cost(self) -> int:
@@ -70,8 +78,10 @@ class Session:
         return round(self._record.seconds / 60 * self._setup.switches.credits_a_minute)
 
     async def _read(self) -> None:
+        # What the session hasn't got round to yet stays in the socket, where the client notices.
         try:
             while True:
+                await self._room.acquire()
                 self._inbox.put_nowait(await self._line.receive())
         except Ended as end:
             self._inbox.put_nowait(end)
@@ -82,30 +92,40 @@ class Session:
             self._inbox.put_nowait(_Tick())
 
     async def _on(self, event: frames.Frame | Exception | _Tick, credits: int) -> None:
-        match event:
-            case Exception():
-                raise event
-            case _Tick():
-                await self._line.send(frames.ping(self._speaker.event, None))
-                self._check_limits(credits)
+        if isinstance(event, Exception):
+            raise event
+        if isinstance(event, _Tick):
+            await self._line.send(frames.ping(*self._pulse.ping()))
+            self._check_limits(credits)
+            return
+        self._room.release()
+        await self._take(event)
+
+    async def _take(self, frame: frames.Frame) -> None:
+        match frame:
             case frames.Audio():
-                await self._hear(event.user_audio_chunk)
+                await self._hear(frame.user_audio_chunk)
             case frames.Message():
-                await self._ask(event.text or "", "text")
+                await self._ask(frame.text or "", "text")
             case frames.Multimodal():
-                await self._ask(event.text.text if event.text else "", "text")
+                await self._ask(frame.text.text if frame.text else "", "text")
             case frames.ToolResult():
-                self._tools.resolve(event)
+                self._tools.resolve(frame)
             case frames.Feedback():
-                self._record.liked(event.score)
+                self._record.liked(frame.event_id, frame.score)
+            case frames.Pong():
+                self._pulse.pong(frame.event_id)
+            case frames.Activity():
+                self._user_at = self._setup.clock()
             case _:
-                pass  # pongs, context and the rest change nothing that this brain would notice
+                pass  # context and approvals change nothing that this brain would notice
 
     # Turns
 
-    def _start(self, turn: Coroutine[Any, Any, None]) -> None:
-        self._turn = asyncio.create_task(turn)
-        self._turn.add_done_callback(self._report)
+    def _start(self, turn: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(turn)
+        task.add_done_callback(self._report)
+        return task
 
     def _report(self, turn: asyncio.Task[None]) -> None:
         error = None if turn.cancelled() else turn.exception()
@@ -121,9 +141,11 @@ class Session:
         self._user_at = self._setup.clock()
         await self._take_the_floor()
         self._record.heard(asked, medium)
-        self._start(self._answer(asked[:_LONGEST_QUESTION]))
+        self._turn = self._start(self._answer(asked[:_LONGEST_QUESTION]))
 
     async def _answer(self, asked: str) -> None:
+        if self._greeting:
+            await asyncio.wait([self._greeting])
         # In a thread, because a large knowledge base takes a moment to read and others are talking too.
         reply = await asyncio.to_thread(self._think, asked)
         while reply.tool:
@@ -143,18 +165,19 @@ class Session:
 
     async def _take_the_floor(self) -> None:
         """Stop the agent if it is still at it; but a protected first message is heard out."""
-        thinking = self._turn is not None and not self._turn.done()
-        if self._turn and thinking and self._guarded:
-            await asyncio.wait([self._turn])
-        elif (thinking or self._speaker.left) and not self._guarded:
-            await _stop([self._turn] if self._turn else [])
-            if not self._config["conversation"]["text_only"]:
-                await self._speaker.interrupt()
+        going = [
+            task for task in (self._turn, *([] if self._guarded else [self._greeting])) if task and not task.done()
+        ]
+        await _stop(going)
+        interrupted = going or self._speaker.left
+        if interrupted and not self._guarded and not self._config["conversation"]["text_only"]:
+            await self._speaker.interrupt()
 
     @property
     def _guarded(self) -> bool:
-        protected = self._config["agent"]["disable_first_message_interruptions"]
-        return protected and self._speaker.event <= 1 and (self._speaker.event == 0 or self._speaker.left > 0)
+        greeting = self._greeting is not None and not self._greeting.done()
+        being_said = greeting or (self._speaker.event == 1 and self._speaker.left > 0)
+        return self._config["agent"]["disable_first_message_interruptions"] and being_said
 
     # Voice
 
@@ -162,8 +185,10 @@ class Session:
         if self._config["conversation"]["text_only"]:
             return
         heard, pcm = self._ears.hear(chunk)
-        self.tapes[0].add(self._record.seconds, pcm)
+        self.tapes[0].add(asyncio.get_running_loop().time() - self._began, pcm)
         await self._line.send(frames.vad(heard.score))
+        if heard.score >= _VOICE:
+            self._user_at = self._setup.clock()
         if self._guarded and not self._config["turn"]["transcribe_on_disabled_interruptions"]:
             return  # what is said meanwhile is lost
         if heard.started:
@@ -177,6 +202,8 @@ class Session:
     # Limits
 
     def _check_limits(self, credits: int) -> None:
+        if self._speaker.left:
+            self._user_at = self._setup.clock()  # nobody is silent while the agent speaks
         silence = self._setup.clock() - self._user_at
         if self._record.seconds >= self._config["conversation"]["max_duration_seconds"]:
             raise Ended(NORMAL, "Max conversation duration was exceeded.", kind="max_duration_exceeded")

@@ -21,6 +21,7 @@ class Speaker:
         self._mouth = None if config["conversation"]["text_only"] else Mouth(config)
         self.tape = Tape(self._mouth.rate if self._mouth else 16_000)
         self.event = 0
+        self._begun = _now()
         self._text = ""
         self._playing = (0.0, 0.0)
 
@@ -37,17 +38,17 @@ class Speaker:
             await self._line.send(frames.part(self.event, "delta", text))
             await self._line.send(frames.part(self.event, "stop"))
         await self._line.send(frames.response(self.event, text))
-        self._record.said(text, "audio" if self._mouth else "text", sources)
+        self._record.said(self.event, text, "audio" if self._mouth else "text", sources)
         self._text = text
         if self._mouth:
             await self._speak(self._mouth, text)
 
     async def _speak(self, mouth: Mouth, text: str) -> None:
-        at, length = self._record.seconds, 0.0
+        length = 0.0
         start = max(_now(), self._playing[1])
         async for data, pcm, alignment in mouth.speak(text):
             await self._line.send(frames.audio(self.event, data, alignment))
-            self.tape.add(at, pcm)
+            self.tape.add(start - self._begun, pcm)
             length += len(pcm) / 2 / mouth.rate
             self._playing = (start, start + length)
 

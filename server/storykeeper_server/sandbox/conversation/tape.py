@@ -9,7 +9,7 @@ from typing import Any
 
 from ..audio import resample
 
-_MOST_BYTES = 32 * 1024 * 1024  # a side; what comes after isn't recorded
+_MOST_BYTES = 64 * 1024 * 1024  # a side, 35 minutes at 16 kHz; what comes after isn't recorded
 
 
 class Tape:

@@ -12,33 +12,44 @@ from . import frames
 from .line import Line
 from .record import Record
 
-_SECONDS = 20.0
+_SECONDS = 20
 
 
 class ToolCalls:
     """The calls that wait for a result."""
 
-    def __init__(self, line: Line, record: Record) -> None:
+    def __init__(self, line: Line, record: Record, config: Row) -> None:
         self._line = line
         self._record = record
+        self._configured: dict[str, Row] = {tool.get("name", ""): tool for tool in config["agent"]["prompt"]["tools"]}
         self._waiting: dict[str, asyncio.Future[frames.ToolResult]] = {}
 
     async def use(self, tool: Tool, event: int) -> frames.ToolResult:
-        """Call a client's tool; no answer in time is a failed result."""
+        """Call a client's tool. No answer in time is a failed result; one that isn't expected is an empty one."""
+        config = self._configured.get(tool.name, {})
         tool = replace(tool, id=ids.prefixed("call"))  # the brain's own id is the same for the same words
         waiting = self._waiting[tool.id] = asyncio.get_running_loop().create_future()
         await self._line.send(frames.tool_request(event, tool.name, tool.id, "client"))
         await self._line.send(frames.tool_call(event, tool.name, tool.id, tool.parameters))
         try:
-            result = await asyncio.wait_for(waiting, _SECONDS)
-        except TimeoutError:
-            result = frames.ToolResult(tool_call_id=tool.id, result="The tool did not answer.", is_error=True)
+            seconds = config.get("response_timeout_secs", _SECONDS) if config.get("expects_response") else None
+            result = await self._answer(tool, waiting, seconds)
         finally:
             del self._waiting[tool.id]
         self._write_down(tool, result)
         failed = result.is_error
         await self._line.send(frames.tool_response(event, tool.name, tool.id, "client", failed=failed))
         return result
+
+    async def _answer(
+        self, tool: Tool, waiting: asyncio.Future[frames.ToolResult], seconds: float | None
+    ) -> frames.ToolResult:
+        if seconds is None:
+            return frames.ToolResult(tool_call_id=tool.id, result="")
+        try:
+            return await asyncio.wait_for(waiting, seconds)
+        except TimeoutError:
+            return frames.ToolResult(tool_call_id=tool.id, result="The tool did not answer.", is_error=True)
 
     def resolve(self, result: frames.ToolResult) -> None:
         """A result came in; one that nobody waits for is ignored."""
