@@ -1,4 +1,4 @@
-"""Storykeeper and a judged sandbox, put together in this process, with every edge in the test's hands."""
+"""Storykeeper and a sandbox, put together in this process or over HTTP, with every edge in the test's hands."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from judge import Judge, JudgedApp
+from storykeeper_server.sandbox import auth
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.state import State
 from storykeeper_server.wiring import Storykeeper, wire
+from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
+from storykeeper_tools.elevenlabs.link import Link
+from storykeeper_tools.elevenlabs.retries import Retries
 from storykeeper_tools.files import allow
+from storykeeper_tools.provisioning.ensure import Patience
 from storykeeper_tools.settings import Settings
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dorothy"
-
+NOWHERE = "http://127.0.0.1:9"
 
 LOST = {"refused": httpx.ConnectError("connection refused"), "reset before": httpx.ReadError("connection reset")}
 NO_PERMISSION = {"detail": {"status": "missing_permissions", "message": "user_read"}}
@@ -27,6 +34,7 @@ ANSWERED = {
     "no permission": lambda: httpx.Response(401, json=NO_PERMISSION),
 }
 AFTER = {
+    "400 after": lambda: httpx.Response(400, json={"detail": {"status": "invalid_parameters"}}),
     "500 after": lambda: httpx.Response(500, html="<h1>Internal Server Error</h1>"),
     "503 after": lambda: httpx.Response(503, json={"detail": {"status": "system_busy"}}),
     "html": lambda: httpx.Response(200, html="<h1>Welcome</h1>"),
@@ -81,8 +89,7 @@ class Stage:
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
         """A tool of the catalogue, by its name."""
-        tool = next(tool for tool in self.keeper.tools if tool.name == name)
-        return await tool.call(**arguments)
+        return await call(self.keeper, name, **arguments)
 
 
 @asynccontextmanager
@@ -101,7 +108,69 @@ async def open_stage(
     remote = state or State(None)
     app = JudgedApp(build(remote, keys=keys, plan=plan, switches=switches or Switches()), judge)
     faults = Faults(httpx.ASGITransport(app))
-    chosen = Settings(home=home / "state", api_key=key, url="http://127.0.0.1:9", workspace="sandbox")
-    keeper = wire(replace(chosen, **(settings or {})), files=allow([home, EXAMPLE], base=home), transport=faults)
+    chosen = replace(Settings(home=home / "state", api_key=key, url=NOWHERE, workspace="sandbox"), **(settings or {}))
+    elevenlabs = ElevenLabs(Link(chosen.url or NOWHERE, chosen.api_key, faults))
+    keeper = wire(chosen, files=allow([home, EXAMPLE], base=home), elevenlabs=elevenlabs)
     async with keeper.running():
         yield Stage(keeper, remote, faults, home)
+
+
+@dataclass
+class Front:
+    """An address at which one sandbox after another answers: starting and stopping a server takes longer than a test."""
+
+    app: ASGIApp | None = None
+    url: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+KEY = "sk_a_key_that_nobody_else_sees"
+QUICK = Patience(fresh=5, settle=0.6, lag=0.06, poll=0.02, rounds=2, longest=0.02)
+GENEROUS = Limits(reading=20, trying=20, writing=20, cloning=20)
+
+
+async def at_once(seconds: float) -> None:
+    """Waits nothing, but lets others go on."""
+    await anyio.lowlevel.checkpoint()
+
+
+@dataclass
+class Served:
+    """A sandbox behind HTTP, and the state of Storykeeper in `home`, which one process after another may open."""
+
+    url: str
+    state: State
+    home: Path
+    key: str | None = KEY
+    limits: Limits = GENEROUS
+    patience: Patience = QUICK
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[Storykeeper]:
+        """Storykeeper as one process has it: the next one knows only what is on the disk."""
+        settings = Settings(home=self.home / "state", api_key=self.key, url=self.url, workspace="sandbox")
+        elevenlabs = ElevenLabs(Link(self.url, self.key), Retries(attempts=2, sleep=at_once), self.limits)
+        files = allow([self.home, EXAMPLE], base=self.home)
+        keeper = wire(settings, files=files, elevenlabs=elevenlabs, patience=self.patience)
+        async with keeper.running():
+            yield keeper
+
+    def names(self, kind: str) -> list[str]:
+        """What the account holds: the names of its voices, documents or agents."""
+        with self.state.rows(auth.key(KEY).workspace) as rows:
+            found = rows.all(kind)
+        return sorted(row["settings"]["name"] if kind == "agent" else row["name"] for row in found)
+
+    async def ask(self, method: str, path: str, content: Any = None) -> Any:
+        """The sandbox's own routes: its faults, its requests, its clock."""
+        async with httpx.AsyncClient(base_url=f"{self.url}/_sandbox", trust_env=False, verify=False) as client:
+            answer = await client.request(method, path, json=content)
+        return answer.raise_for_status().json()
+
+
+async def call(keeper: Storykeeper, name: str, /, **arguments: Any) -> Any:
+    """A tool of the catalogue, by its name."""
+    return await next(tool for tool in keeper.tools if tool.name == name).call(**arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,10 +16,18 @@ from .companion.persona import Persona
 from .companion.spec import Name, Privacy, Voice
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
-from .errors import BadInput, Conflict, NotFound, UnexpectedAnswer, WrongKind
+from .errors import (
+    BadInput,
+    Conflict,
+    MissingPermission,
+    NotFound,
+    UnexpectedAnswer,
+    VoiceNeedsVerification,
+    WrongKind,
+)
 from .provisioning import payload
 from .provisioning.ensure import Direct, Ensure
-from .provisioning.kinds import WantedAgent
+from .provisioning.kinds import UNPROVEN, WantedAgent
 from .provisioning.ledger import Ledger
 from .provisioning.payload import DocumentRef
 from .provisioning.plan import contents, marker
@@ -123,6 +132,7 @@ class Agents:
     ) -> AddedAgent:
         """Create a private agent from a voice and documents. It always says that it is an AI. Same input, same agent."""
         await self.workspace.check()
+        await self._check_voice(voice_id)
         references = await self._references(documents)
         spoken = persona.speak({"name": name, "manner": manner}, language, first_message)
         key = marker(self.workspace.name, f"agent|{contents([name, voice_id, *documents])}|{digest(spoken)}")
@@ -158,6 +168,7 @@ class Agents:
             before = await self.elevenlabs.agent(agent_id)
             config: dict[str, Any] = {}
             if voice_id is not None:
+                await self._check_voice(voice_id)
                 config["tts"] = {"voice_id": voice_id}
             if add_documents or remove_documents:
                 items = await self._merged(view(before).documents, add_documents, remove_documents)
@@ -180,10 +191,18 @@ class Agents:
         lost = missing(patch, after)
         if lost:
             raise UnexpectedAnswer(
-                f"ElevenLabs did not store {', '.join(lost[:5])}", exists="the agent is half changed"
+                f"ElevenLabs did not store {', '.join(lost[:5])} as it was sent",
+                exists=f"agent {before.agent_id}, half changed",
+                next="look at it with get_agent, and mend it in the ElevenLabs dashboard",
             )
         changes = [Difference(field=f, before=b, after=a) for f, b, a in differences(gaps, stored, after)]
         return Changed(agent_id=before.agent_id, changes=changes)
+
+    async def _check_voice(self, voice_id: str) -> None:
+        """Refuse a voice that can't speak: ElevenLabs may take any for an agent, and only fail when somebody calls."""
+        with suppress(MissingPermission):  # a key that may not read voices may still use them
+            if (await self.elevenlabs.voice(voice_id)).unproven:
+                raise VoiceNeedsVerification(UNPROVEN)
 
     async def _references(self, ids: Sequence[str]) -> list[DocumentRef]:
         found = [await self.elevenlabs.document(i) for i in ids]

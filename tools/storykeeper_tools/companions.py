@@ -16,15 +16,17 @@ from .companion.memories import about as mentioning
 from .companion.persona import phrases
 from .companion.spec import ConsentBlock, ConsentKind, Name, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
-from .errors import BadInput, NotFound, from_row
+from .elevenlabs.models import Agent
+from .errors import BadInput, NotFound, UpstreamError, from_row
 from .provisioning.consents import About, Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine, State
-from .provisioning.ensure import listing
+from .provisioning.ensure import standing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.plan import Draft, Plan
 from .provisioning.planner import Planner
 from .provisioning.staging import Stager
+from .provisioning.tree import at
 from .provisioning.workspace import Workspace
 
 Standing = Literal["planned", "waiting_for_worker", "running", "done", "failed"]
@@ -144,7 +146,7 @@ class Companions:
         state = self.engine.look(plan_id)
         if state and state.result and state.result.error:
             error = from_row(state.result.error)
-            error.exists = listing(self.planner.made(companion))
+            error.exists = standing(self.planner.ledger.resources(companion.marker))
             raise error
         return self._view(companion, state)
 
@@ -233,8 +235,10 @@ class Companions:
             stored = await look[resource.kind](resource.id)
         except NotFound:
             return f"drift: the {resource.kind} {resource.id} was deleted at ElevenLabs"
-        settings = getattr(stored, "platform_settings", {"auth": {"enable_auth": True}})
-        return "" if settings.get("auth", {}).get("enable_auth") else f"drift: the agent {resource.id} is public"
+        except UpstreamError as error:
+            return f"not looked at: the {resource.kind} {resource.id}; {error.code}: {error.what}"
+        public = isinstance(stored, Agent) and at(stored.platform_settings, "auth.enable_auth") is not True
+        return f"drift: the agent {resource.id} is public" if public else ""
 
     def _about(self, companion: Companion, topic: str) -> list[str]:
         plan = self.planner.ledger.plan(companion.plan_id)

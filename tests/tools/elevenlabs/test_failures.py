@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
-from storykeeper_tools.elevenlabs.client import ElevenLabs
+from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
 from storykeeper_tools.elevenlabs.errors import decipher, retry_after
 from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.elevenlabs.retries import Budget, Retries
@@ -59,6 +61,11 @@ def detail(**words: str) -> str:
         (503, detail(status="service_unavailable"), "unavailable"),
         (302, "", "unexpected_answer"),
         (418, "[]", "bad_input"),
+        (401, '{"detail": "The API key you used is missing the permission user_read."}', "missing_permission"),
+        (401, '{"detail": "You have 0 credits remaining, while 91 are required."}', "quota_exceeded"),
+        (400, '{"detail": "You have reached your maximum amount of custom voices (10 / 10)."}', "voice_slots_full"),
+        (400, '{"detail": [{"loc": 7}]}', "bad_input"),
+        (400, "[" * 100_000, "bad_input"),
     ],
 )
 def test_the_cause_decides_and_not_the_status_alone(status: int, body: str, code: str) -> None:
@@ -125,6 +132,22 @@ async def test_a_read_waits_as_long_as_it_is_told() -> None:
     assert waits == [7.0]
 
 
+async def test_a_read_whose_answer_got_lost_is_asked_for_again() -> None:
+    """The limit of one try leaves time for another."""
+    asked = 0
+
+    async def lose_the_first(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await anyio.sleep_forever()
+        return USER
+
+    retries, limits = Retries(sleep=lambda _: anyio.lowlevel.checkpoint()), Limits(reading=30, trying=0.05)
+    lossy = ElevenLabs(Link("https://api.elevenlabs.io", KEY, httpx.MockTransport(lose_the_first)), retries, limits)
+    assert (await lossy.user()).user_id == "u"
+
+
 async def test_a_wait_too_long_to_sit_through_is_told_instead() -> None:
     """With how long it would be."""
     waits: list[float] = []
@@ -163,6 +186,7 @@ async def test_a_spent_budget_ends_all_repeating() -> None:
         (httpx.ReadTimeout("slow"), True),
         (httpx.Response(200, html="<h1>Hello</h1>"), True),
         (httpx.Response(200, json={"not": "an id"}), True),
+        (httpx.Response(200, text="[" * 100_000), True),
         (httpx.Response(429), False),
         (httpx.ConnectError("refused"), False),
     ],
@@ -176,10 +200,11 @@ async def test_a_create_is_sent_once_and_says_whether_it_may_have_worked(
     assert told.value.maybe_done is maybe_done
 
 
+@pytest.mark.parametrize("spelt", [KEY, "".join(f"\\u{ord(c):04x}" for c in KEY)])
 @pytest.mark.parametrize("make", [lambda c: c.add_text("n", "t"), lambda c: c.user()])
-async def test_the_key_never_comes_back_in_an_error(make: Callable[[ElevenLabs], object]) -> None:
-    """Even when the service repeats it."""
-    echo = httpx.Response(400, text=detail(message=f"Bad request with xi-api-key {KEY}"))
+async def test_the_key_never_comes_back_in_an_error(make: Callable[[ElevenLabs], object], spelt: str) -> None:
+    """Even when the service repeats it, however JSON may spell it."""
+    echo = httpx.Response(400, text=f'{{"detail": {{"message": "Bad request with xi-api-key {spelt}"}}}}')
     with pytest.raises(StorykeeperError) as told:
         await make(client([echo]))  # type: ignore[misc]
     assert KEY not in str(told.value)

@@ -108,13 +108,24 @@ async def test_what_was_never_made_is_made_after_the_time_to_show_up(stage: Stag
 
 
 @pytest.mark.parametrize(("fault", "wait"), [("429 7", 7.0), ("429", 1.0), ("refused", 1.0)])
-async def test_what_was_certainly_not_taken_is_sent_again_after_a_wait(stage: Stage, fault: str, wait: float) -> None:
-    """As long as the service asked for, without looking anything up."""
+async def test_what_was_not_taken_is_sent_again_after_a_wait(stage: Stage, fault: str, wait: float) -> None:
+    """As long as the service asked for; with one look before, since the refusal may not be the service's own."""
     time = Time()
     stage.faults.due = [("POST", TEXT, fault)]
     await ensuring(stage, time)(time, [document(stage)])
-    assert stage.faults.log == [("POST", TEXT)] * 2
+    assert stage.faults.log == [("POST", TEXT), ("GET", "/v1/convai/knowledge-base"), ("POST", TEXT)]
     assert time.slept == [wait]
+
+
+async def test_what_was_refused_and_made_all_the_same_is_not_made_again(stage: Stage) -> None:
+    """The next process remembers the refusal, looks, and adopts it."""
+    time = Time()
+    stage.faults.due = [("POST", TEXT, "400 after")]
+    with pytest.raises(BadInput):
+        await ensuring(stage, time)(time, [document(stage)])
+    [made] = await ensuring(stage, time)(time, [document(stage)])
+    assert await remote_documents(stage) == [made.id]
+    assert stage.faults.sent("POST", TEXT) == 1
 
 
 async def test_a_service_that_stays_busy_is_told_about(stage: Stage) -> None:

@@ -7,12 +7,13 @@ may have been made all the same (`maybe_done`), and only the saga, which can loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, TimedOut, UnexpectedAnswer
 from .hosts import trusted_session_url
@@ -28,6 +29,7 @@ from .models import (
     Llm,
     LlmList,
     Model,
+    ModelList,
     SignedUrl,
     Subscription,
     Token,
@@ -40,7 +42,6 @@ from .retries import Retries
 Made = TypeVar("Made", bound=BaseModel)
 Query = Mapping[str, "str | int | bool | Sequence[str]"]
 
-READING, WRITING, CLONING = 30.0, 60.0, 240.0  # seconds, waits between tries included
 KB = "/v1/convai/knowledge-base"
 AGENTS = "/v1/convai/agents"
 
@@ -58,11 +59,23 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that a call may take, whatever becomes of it; a read's tries and the waits between them are one call.
+    `trying` is for one try of a read, so that an answer which got lost leaves time to ask again."""
+
+    reading: float = 30.0
+    trying: float = 12.0
+    writing: float = 60.0
+    cloning: float = 240.0
+
+
+@dataclass(frozen=True, slots=True)
 class ElevenLabs:
     """A client for one account."""
 
     link: Link
     retries: Retries = field(default_factory=Retries)
+    limits: Limits = Limits()
 
     # Account
 
@@ -73,7 +86,7 @@ class ElevenLabs:
         return await self._get("/v1/user/subscription", Subscription)
 
     async def models(self) -> list[Model]:
-        return TypeAdapter(list[Model]).validate_python(await self._get_json("/v1/models", {}))
+        return (await self._get("/v1/models", ModelList)).root
 
     async def llms(self) -> list[Llm]:
         return (await self._get("/v1/convai/llm/list", LlmList)).llms
@@ -90,7 +103,7 @@ class ElevenLabs:
             "remove_background_noise": "true" if remove_background_noise else "false",
         }
         files = [("files", upload.part()) for upload in recordings]
-        return await self._create("/v1/voices/add", AddedVoice, CLONING, data=data, files=files)
+        return await self._create("/v1/voices/add", AddedVoice, self.limits.cloning, data=data, files=files)
 
     async def voices(self, **query: str | int | Sequence[str]) -> VoicePage:
         """A page of `GET /v2/voices`: page_size (1 to 100), next_page_token, search, voice_ids, sort, category, ..."""
@@ -105,11 +118,11 @@ class ElevenLabs:
     # Knowledge base
 
     async def add_text(self, name: str, text: str) -> AddedDocument:
-        return await self._create(f"{KB}/text", AddedDocument, WRITING, json={"text": text, "name": name})
+        return await self._create(f"{KB}/text", AddedDocument, self.limits.writing, json={"text": text, "name": name})
 
     async def add_file(self, name: str, upload: Upload) -> AddedDocument:
         parts = {"file": upload.part()}
-        return await self._create(f"{KB}/file", AddedDocument, WRITING, data={"name": name}, files=parts)
+        return await self._create(f"{KB}/file", AddedDocument, self.limits.writing, data={"name": name}, files=parts)
 
     async def documents(self, **query: str | int | Sequence[str]) -> DocumentPage:
         """A page of documents: page_size (1 to 100), cursor, search (start of the name), types, ..."""
@@ -124,7 +137,7 @@ class ElevenLabs:
     # Agents
 
     async def create_agent(self, body: Mapping[str, Any]) -> AddedAgent:
-        return await self._create(f"{AGENTS}/create", AddedAgent, WRITING, json=body)
+        return await self._create(f"{AGENTS}/create", AddedAgent, self.limits.writing, json=body)
 
     async def agent(self, agent_id: str) -> Agent:
         return await self._get(f"{AGENTS}/{segment(agent_id)}", Agent)
@@ -135,7 +148,7 @@ class ElevenLabs:
 
     async def patch_agent(self, agent_id: str, body: Mapping[str, Any]) -> Agent:
         """Change part of an agent: nested objects merge, lists are replaced. Sent once, like a create."""
-        return await self._send("PATCH", f"{AGENTS}/{segment(agent_id)}", Agent, WRITING, json=body)
+        return await self._send("PATCH", f"{AGENTS}/{segment(agent_id)}", Agent, self.limits.writing, json=body)
 
     async def delete_agent(self, agent_id: str) -> None:
         await self._delete(f"{AGENTS}/{segment(agent_id)}")
@@ -155,36 +168,28 @@ class ElevenLabs:
     # How a call is made
 
     async def _get(self, path: str, answer: type[Made], query: Query | None = None) -> Made:
-        return self._fit(answer, await self._get_json(path, query or {}))
-
-    async def _get_json(self, path: str, query: Query) -> Any:
-        return await self._repeat("GET", path, query)
+        return self._fit(answer, await self._repeat("GET", path, query or {}))
 
     async def _delete(self, path: str, query: Query | None = None) -> None:
         await self._repeat("DELETE", path, query or {})
 
     async def _repeat(self, method: str, path: str, query: Query) -> Any:
-        """Send until it works or `READING` seconds are over, whatever part of them is waiting."""
+        """Send until it works or the limit of a read is reached, whatever part of it is waiting."""
 
         async def once() -> Any:
-            return await self.link.exchange(method, path, params=_flat(query))
+            async with _within(self.limits.trying):
+                return await self.link.exchange(method, path, params=_flat(query))
 
-        try:
-            async with asyncio.timeout(READING):
-                return await self.retries(once)
-        except TimeoutError:
-            raise TimedOut(f"ElevenLabs gave no answer within {READING:.0f} s") from None
+        async with _within(self.limits.reading):
+            return await self.retries(once)
 
     async def _create(self, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
         return await self._send("POST", path, answer, seconds, **content)
 
     async def _send(self, method: str, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
         """Exactly one request. Raises with `maybe_done` set when the service may have acted on it."""
-        try:
-            async with asyncio.timeout(seconds):
-                document = await self.link.exchange(method, path, **content)
-        except TimeoutError:
-            raise TimedOut(f"ElevenLabs gave no answer within {seconds:.0f} s", maybe_done=True) from None
+        async with _within(seconds):
+            document = await self.link.exchange(method, path, **content)
         return self._fit(answer, document)
 
     def _fit(self, answer: type[Made], document: Any) -> Made:
@@ -193,6 +198,16 @@ class ElevenLabs:
         except ValidationError as error:
             places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in error.errors()[:3])
             raise UnexpectedAnswer(f"ElevenLabs' answer lacks what it promises ({places})", maybe_done=True) from None
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncGenerator[None]:
+    """Raises TimedOut for what takes longer; it may have been done all the same."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise TimedOut(f"ElevenLabs gave no answer within {seconds:.0f} s", maybe_done=True) from None
 
 
 def plain_id(text: str) -> str:

@@ -39,6 +39,7 @@ from ..errors import (
 )
 
 LONGEST_MESSAGE = 240
+REDACTED, SHORTEST_SECRET = "[key]", 8
 
 BY_WORD: Mapping[str, type[StorykeeperError]] = {
     "needs_authorization": AuthMissing,
@@ -63,6 +64,15 @@ BY_WORD: Mapping[str, type[StorykeeperError]] = {
     "rate_limit_exceeded": RateLimited,
     "system_busy": RateLimited,
 }
+# Of the older sentences without any code, those whose status means several things.
+BY_PHRASE: Mapping[str, str] = {
+    "is missing the permission": "missing_permissions",
+    "credits remaining": "quota_exceeded",
+    "xi-api-key received": "needs_authorization",
+    "does not include instant voice cloning": "can_not_use_instant_voice_cloning",
+    "maximum amount of custom voices": "voice_limit_reached",
+    "monthly limit of voice add/edit": "voice_add_edit_limit_reached",
+}
 BY_STATUS: Mapping[int, type[StorykeeperError]] = {
     400: BadInput,
     401: AuthInvalid,
@@ -86,9 +96,14 @@ class Detail:
     message: str = ""
 
 
-def decipher(status: int, headers: Mapping[str, str], body: str, *, now: float | None = None) -> StorykeeperError:
-    """The error that a non-success answer stands for. `after` is set where the service said how long to wait."""
-    detail = parse(body)
+def decipher(
+    status: int, headers: Mapping[str, str], body: str, *, now: float | None = None, secret: str = ""
+) -> StorykeeperError:
+    """The error that a non-success answer stands for, without `secret`, which some services repeat.
+
+    `after` is set where the service said how long to wait.
+    """
+    detail = parse(body, secret)
     told = next((BY_WORD[w] for w in detail.words if w in BY_WORD), None) if status < 500 else Unavailable
     kind = told or BY_STATUS.get(status) or _other(status)
     what = f"ElevenLabs answered {status}" + (f": {detail.message}" if detail.message else "")
@@ -103,22 +118,27 @@ def _other(status: int) -> type[StorykeeperError]:
     return BadInput if status >= 400 else UnexpectedAnswer
 
 
-def parse(body: str) -> Detail:
+def parse(body: str, secret: str = "") -> Detail:
     """The detail of an error body in any of its shapes; nothing of an HTML page."""
     try:
         document: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Detail()
     detail: Any = cast("dict[str, Any]", document).get("detail") if isinstance(document, dict) else None
     if isinstance(detail, str):
-        return Detail(message=plain(detail))
+        return Detail(_phrases(detail), plain(detail, secret))
     if isinstance(detail, list):
-        return Detail(message=plain("; ".join(_schema_error(e) for e in cast("list[Any]", detail)[:4])))
+        return Detail(message=plain("; ".join(_schema_error(e) for e in cast("list[Any]", detail)[:4]), secret))
     if isinstance(detail, dict):
         told = cast("dict[str, Any]", detail)
         words = tuple(str(told[k]) for k in ("status", "code", "type") if isinstance(told.get(k), str))
-        return Detail(words, plain(str(told.get("message") or "")))
+        return Detail(words, plain(str(told.get("message") or ""), secret))
     return Detail()
+
+
+def _phrases(message: str) -> tuple[str, ...]:
+    """The words that a bare sentence stands for, where its status alone would mislead."""
+    return tuple(word for phrase, word in BY_PHRASE.items() if phrase in message)
 
 
 def _schema_error(error: Any) -> str:
@@ -126,13 +146,15 @@ def _schema_error(error: Any) -> str:
     if not isinstance(error, dict):
         return ""
     told = cast("dict[str, Any]", error)
-    place = ".".join(str(p) for p in cast("list[Any]", told.get("loc") or []))
+    loc: Any = told.get("loc")
+    place = ".".join(map(str, cast("list[Any]", loc))) if isinstance(loc, list) else ""
     return f"{place}: {told.get('msg', '')}"
 
 
-def plain(text: str) -> str:
-    """One line, printable, of bounded length."""
-    line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
+def plain(text: str, secret: str = "") -> str:
+    """One line, printable, of bounded length, without the secret."""
+    told = text.replace(secret, REDACTED) if len(secret) >= SHORTEST_SECRET else text
+    line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in told)).strip()
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
 class Answer(BaseModel):
@@ -50,6 +50,12 @@ class Voice(Answer):
     category: str | None = None
     description: str | None = None
     voice_verification: VoiceVerification | None = None
+
+    @property
+    def unproven(self) -> bool:
+        """Whether it must be verified and isn't."""
+        proof = self.voice_verification
+        return proof is not None and proof.requires_verification and not proof.is_verified
 
 
 class VoicePage(Answer):
@@ -117,6 +123,10 @@ class Token(Answer):
 class Model(Answer):
     model_id: str
     name: str | None = None
+
+
+class ModelList(RootModel[list[Model]]):
+    """A bare array."""
 
 
 class Llm(Answer):

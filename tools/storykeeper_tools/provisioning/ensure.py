@@ -2,7 +2,8 @@
 
 An intent is written down before each request. Its nonce is kept in this process only and used once, so a step that is
 run again after a crash can't send again: it finds out by the marker whether the request had got through, adopts what
-is there, and only after a time in which nothing can show up any more writes a new intent.
+is there, and only after a time in which nothing can show up any more writes a new intent. What was refused is looked
+for before it is asked for again, since a refusal may come from something on the way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ import anyio
 from pydantic import BaseModel
 
 from ..elevenlabs.client import ElevenLabs
-from ..errors import RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
+from ..errors import NOTHING_MADE, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
 from .blobs import Blobs
 from .kinds import UNPROVEN, Made, Wanted
 from .ledger import Ledger, Resource
@@ -65,7 +66,8 @@ SANDBOX_PATIENCE = Patience(fresh=5, settle=8, lag=2, poll=0.2, rounds=8, longes
 
 
 class Outcome(BaseModel):
-    """What became of one request. `unknown`: it may have taken effect, which shows by `until`; `after`: seconds."""
+    """What became of one request. `unknown`: it may have taken effect, which shows by `until`; `after`: seconds;
+    `error`: why it wasn't made, or wasn't heard of."""
 
     state: Literal["made", "throttled", "unknown", "rejected"]
     made: Made | None = None
@@ -95,10 +97,8 @@ class Ensure:
             outcomes = await self._round(run, todo)
             news = {(w.kind, w.slot): o.made for w, o in zip(todo, outcomes, strict=True) if o.made}
             done |= news
-            self._raise_rejected(outcomes, done)
             idle = 0 if news else idle + 1
-            if idle == self.patience.rounds:
-                raise RateLimited("ElevenLabs keeps answering that it is too busy", exists=listing(done.values()))
+            self._raise_told(wanted, outcomes, enough=idle == self.patience.rounds)
             waits = [
                 2.0 ** max(idle - 1, 0) if o.after is None else o.after for o in outcomes if o.state == "throttled"
             ]
@@ -124,15 +124,16 @@ class Ensure:
             *(run.step(f"look up {pairs[n][0].kind}", self._look_up, *pairs[n], outcomes[n].until) for n in lost)
         )
         for n, outcome in zip(lost, found, strict=True):
-            outcomes[n] = Outcome.model_validate(outcome)
+            outcomes[n] = Outcome.model_validate({"error": outcomes[n].error} | outcome)
         return outcomes
 
-    def _raise_rejected(self, outcomes: Sequence[Outcome], done: dict[tuple[str, str], Made]) -> None:
-        for outcome in outcomes:
-            if outcome.error:
-                error = from_row(outcome.error)
-                error.exists = listing(done.values())
-                raise error
+    def _raise_told(self, wanted: Sequence[Wanted], outcomes: Sequence[Outcome], *, enough: bool) -> None:
+        """The first error that is final; when it is `enough`, that of whatever still isn't made."""
+        final = [o.error for o in outcomes if o.error and (o.state == "rejected" or (enough and o.state != "made"))]
+        if final or enough:
+            error = from_row(final[0]) if final else RateLimited("ElevenLabs keeps answering that it is too busy")
+            error.exists = standing(r for w in wanted if (r := self.ledger.resource(w.marker, w.kind, w.slot)))
+            raise error
 
     async def _intend(self, todo: Sequence[Wanted]) -> list[dict[str, Any]]:
         return [self._intent(wanted).model_dump() for wanted in todo]
@@ -169,7 +170,8 @@ class Ensure:
 
     async def _request(self, wanted: Wanted, intent: Resource) -> Outcome:
         try:
-            return self._keep(intent, await wanted.create(self.elevenlabs, self.blobs))
+            made = await wanted.find(self.elevenlabs) if intent.again else None
+            return self._keep(intent, made or await wanted.create(self.elevenlabs, self.blobs))
         except StorykeeperError as error:
             return self._judge(intent, error)
 
@@ -189,10 +191,10 @@ class Ensure:
     def _judge(self, intent: Resource, error: StorykeeperError) -> Outcome:
         """What an error says about whether the thing exists."""
         if isinstance(error, UpstreamError) and error.maybe_done:
-            return Outcome(state="unknown", until=self.clock() + self.patience.lag)
-        self.ledger.withdraw(intent)
+            return Outcome(state="unknown", until=self.clock() + self.patience.lag, error=error.row())
+        self.ledger.refuse(intent)
         if isinstance(error, (RateLimited, Unavailable)):
-            return Outcome(state="throttled", after=error.after)
+            return Outcome(state="throttled", after=error.after, error=error.row())
         return Outcome(state="rejected", error=error.row())
 
     async def _look_up(self, wanted: Wanted, intent: Resource, until: float) -> dict[str, Any]:
@@ -205,7 +207,7 @@ class Ensure:
             late = self.clock() >= until and waited >= self.patience.lag
             outcome = await self._look(wanted, intent, late=late)
             if outcome:
-                return outcome.model_dump()
+                return outcome.model_dump(exclude_unset=True)
             await self.sleep(self.patience.poll)
             waited += self.patience.poll
 
@@ -236,7 +238,20 @@ def _made(resource: Resource) -> Made:
     return Made(id=resource.id, name=resource.name, type=resource.type, blocked=resource.blocked)
 
 
-def listing(things: Any) -> str:
+def standing(resources: Iterable[Resource]) -> str:
+    """What may exist and what does, in words: what matters most first, since sentences are cut at their end."""
+    known = sorted(resources, key=lambda r: ("voice", "agent", "document").index(r.kind))
+    unheard = ", ".join(f"{r.kind} '{r.name}'" for r in known if r.state == "intended")
+    maybe = [f"perhaps {unheard}, looked for first when this is called again"] if unheard else []
+    return ". ".join([*maybe, listing(r for r in known if r.state == "made")])
+
+
+def listing(things: Iterable[Made | Resource]) -> str:
     """What exists, in words."""
-    names = [f"{thing.name} ({thing.id})" for thing in things]
-    return "exists: " + ", ".join(names) if names else "nothing was made"
+    names = [f"{_title(thing.name)} ({thing.id})" for thing in things]
+    return "exists: " + ", ".join(names) if names else NOTHING_MADE
+
+
+def _title(name: str) -> str:
+    """A name without the marker that documents have before theirs."""
+    return name.partition(" ")[2] if name.startswith("keep-") and " " in name else name

@@ -81,9 +81,8 @@ class WantedVoice(Wanted):
             page = await elevenlabs.voices(page_size=100, sort="created_at_unix", sort_direction="desc", **more)
             for voice in page.voices:
                 if self.tag in (voice.description or ""):
-                    proof = voice.voice_verification
-                    unproven = proof is not None and proof.requires_verification and not proof.is_verified
-                    return Made(id=voice.voice_id, name=voice.name or self.name, blocked=UNPROVEN if unproven else "")
+                    blocked = UNPROVEN if voice.unproven else ""
+                    return Made(id=voice.voice_id, name=voice.name or self.name, blocked=blocked)
             token = page.next_page_token
             if not page.has_more or not token:
                 break

@@ -50,13 +50,15 @@ class Companion(BaseModel):
 
 class Resource(BaseModel):
     """A remote thing, or the intent to make it. `nonce` belongs to the one request that may be sent for the intent;
+    `again` says that one was refused before, so the thing is looked for first, in case it was made all the same;
     `verified` says that an agent was seen to be stored as it was sent, which is what makes it safe to talk to."""
 
     marker: str
     kind: Kind
     slot: str = ""
-    state: Literal["intended", "made"] = "intended"
+    state: Literal["intended", "made", "refused"] = "intended"
     nonce: str = ""
+    again: bool = False
     intended_at: float = 0
     id: str = ""
     name: str = ""
@@ -107,11 +109,13 @@ class Ledger:
     # Resources
 
     def resource(self, marker: str, kind: Kind, slot: str) -> Resource | None:
-        question = "SELECT body FROM resources WHERE marker = ? AND kind = ? AND slot = ?"
-        return self._one(Resource, question, marker, kind, slot)
+        """What is made or under way; a refused one is as good as none."""
+        known = self._resource(marker, kind, slot)
+        return known if known and known.state != "refused" else None
 
     def resources(self, marker: str) -> list[Resource]:
-        return self._all(Resource, "SELECT body FROM resources WHERE marker = ? ORDER BY kind, slot", marker)
+        question = "SELECT body FROM resources WHERE marker = ? AND state != 'refused' ORDER BY kind, slot"
+        return self._all(Resource, question, marker)
 
     def by_remote_id(self, remote_id: str) -> Resource | None:
         question = "SELECT body FROM resources WHERE json_extract(body, '$.id') = ? AND state = 'made'"
@@ -120,22 +124,37 @@ class Ledger:
     def intend(self, wanted: Resource) -> Resource:
         """Write down that this will be asked for, unless somebody did before: then what they wrote."""
         with self._transaction() as db:
-            known = self.resource(wanted.marker, wanted.kind, wanted.slot)
-            if known is None:
-                self._put(db, wanted)
-        return known or wanted
+            known = self._resource(wanted.marker, wanted.kind, wanted.slot)
+            if known and known.state != "refused":
+                return known
+            new = wanted.model_copy(update={"again": known is not None})
+            self._put(db, new)
+        return new
 
     def withdraw(self, intent: Resource) -> None:
         """An intent that certainly came to nothing; one that somebody else has renewed since stays."""
         key = intent.marker, intent.kind, intent.slot
         with self._transaction() as db:
-            known = self.resource(*key)
-            if known and known.state == "intended" and known.nonce == intent.nonce:
+            if self._current(intent):
                 db.execute("DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ?", key)
+
+    def refuse(self, intent: Resource) -> None:
+        """An intent that the service says came to nothing; one that somebody else has renewed since stays."""
+        with self._transaction() as db:
+            if self._current(intent):
+                self._put(db, intent.model_copy(update={"state": "refused"}))
 
     def keep_made(self, made: Resource) -> None:
         with self._transaction() as db:
             self._put(db, made)
+
+    def _resource(self, marker: str, kind: Kind, slot: str) -> Resource | None:
+        question = "SELECT body FROM resources WHERE marker = ? AND kind = ? AND slot = ?"
+        return self._one(Resource, question, marker, kind, slot)
+
+    def _current(self, intent: Resource) -> bool:
+        known = self._resource(intent.marker, intent.kind, intent.slot)
+        return known is not None and known.state == "intended" and known.nonce == intent.nonce
 
     def _put(self, db: sqlite3.Connection, resource: Resource) -> None:
         row = resource.marker, resource.kind, resource.slot, resource.state, resource.model_dump_json()
