@@ -2,6 +2,9 @@
 # make test    set up, and run all tests
 # make check   what reads the code without running it: format, lint, types, architecture
 # make bench   speed, as ratios measured in one run
+# make fuzz    many requests made from the official OpenAPI file, against the sandbox
+# make campaign  many seeds of random faults against provisioning; SEEDS=1000 for more
+# make live    the sandbox compared with the real service: needs ELEVENLABS_API_KEY, and spends a little
 # make clean   take away everything that was set up here
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -11,7 +14,7 @@ RUN := requirements/build.txt requirements/run.txt
 DEV := requirements/build.txt requirements/dev.txt
 SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.
 
-.PHONY: demo test check bench clean requirements
+.PHONY: demo test check bench fuzz campaign live clean requirements
 
 demo: .venv/run
 	@$(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
@@ -27,9 +30,22 @@ check: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/sandbox.py
+
+# Many new requests made from the official file; the usual run sends a few, and the same ones each time.
+fuzz: .venv/dev
+	FUZZ=$(or $(FUZZ),100) $(BIN)/python -m pytest -q tests/server/sandbox/test_hostile.py
+
+# The usual run tries a few seeds, and the same ones each time; a failing test names its seed.
+campaign: .venv/dev
+	STORYKEEPER_SEEDS=$(or $(SEEDS),150) $(BIN)/python -m pytest -q tests/tools/test_faults.py -k campaign
+
+# Spends a little at the real service, and cleans up; says what it needs when there is no key.
+live: .venv/dev
+	@$(BIN)/python -m pytest -q -m live --tb=short tests/live
 
 clean:
-	rm -rf .venv .cache .coverage .coverage.* dist
+	rm -rf .venv .cache .coverage .coverage.* dist tests/clients/node_modules
 
 # requirements/*.txt are what `make requirements` compiled: exact versions with hashes, no index.
 requirements:

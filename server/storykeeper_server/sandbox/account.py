@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
 
 from . import auth
 from .catalogue import DEPRECATION, llms, models
@@ -10,26 +14,23 @@ from .envelopes import Refusal, not_found
 from .plans import Plan
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 _PERIOD = 30 * 24 * 60 * 60
 
 Plain = Call[Body, Query]
 
 
-def account(rows: Rows, now: float) -> Row:
-    """The workspace's account, opened at its first use; counters start anew with each period."""
+def account(rows: Snapshot, now: float) -> Row:
+    """The workspace's account, beginning now if it was never used; counters start anew with each period."""
     fresh: Row = {"period": 0, "edits": 0, "credits": 0, "keys": {}}
-    stored = rows.get("account", "account")
-    if stored is None:
-        rows.put("account", "account", {"created": now, **fresh})
-    found = {"created": now, **fresh, **(stored or {})}
+    found = {"created": now, **fresh, **(rows.get("account", "account") or {})}
     period = int((now - found["created"]) // _PERIOD)
     # A new period is written with the first thing that counts in it, so that reading stays reading.
     return found if period == found["period"] else {**found, **fresh, "period": period}
 
 
-def room_for_voice(rows: Rows, plan: Plan, now: float) -> None:
+def room_for_voice(rows: Snapshot, plan: Plan, now: float) -> None:
     """Nothing, if one more cloned voice may be added; else the service's 400."""
     used = rows.count("voice")
     if not plan.instant:
@@ -46,7 +47,7 @@ def room_for_voice(rows: Rows, plan: Plan, now: float) -> None:
     room_for_edit(rows, plan, now)
 
 
-def room_for_edit(rows: Rows, plan: Plan, now: float) -> None:
+def room_for_edit(rows: Snapshot, plan: Plan, now: float) -> None:
     """Nothing, if a voice may be added or edited once more in this period; else the service's 400."""
     edits = account(rows, now)["edits"]
     if edits >= plan.edits:
@@ -60,7 +61,7 @@ def count_edit(rows: Rows, now: float) -> None:
     rows.put("account", "account", {**found, "edits": found["edits"] + 1})
 
 
-def left(rows: Rows, plan: Plan, now: float, key: auth.Key | None = None) -> int:
+def left(rows: Snapshot, plan: Plan, now: float, key: auth.Key | None = None) -> int:
     """The credits that this period still has, for a key that has a cap of its own too; never below 0."""
     remaining, _, _ = _budget(account(rows, now), plan, key)
     return max(0, remaining)
@@ -75,7 +76,7 @@ def _budget(found: Row, plan: Plan, key: auth.Key | None) -> tuple[int, int, str
 
 
 def check_credits(
-    rows: Rows, plan: Plan, now: float, credits: int, refusal: str = "402", key: auth.Key | None = None
+    rows: Snapshot, plan: Plan, now: float, credits: int, refusal: str = "402", key: auth.Key | None = None
 ) -> None:
     """Nothing, if there are so many credits left; else the service's refusal, as the switch `credit_refusal` says."""
     remaining, whole, name = _budget(account(rows, now), plan, key)
@@ -140,8 +141,14 @@ async def read_subscription(call: Plain) -> dict[str, Any]:
 
 def _subscription(call: Plain) -> tuple[dict[str, Any], float]:
     plan = call.setup.plan
-    with call.rows() as rows:
+    with call.reading() as rows:
         found, voices = account(rows, call.now), rows.count("voice")
+        opened = rows.get("account", "account") is not None
+    if not opened:
+        # What was told of its periods is to stay true.
+        with call.rows() as rows:
+            found = account(rows, call.now)
+            rows.put("account", "account", found)
     reset = found["created"] + (found["period"] + 1) * _PERIOD
     subscription = {
         "tier": plan.tier,
@@ -180,9 +187,15 @@ async def list_models(call: Plain) -> list[dict[str, Any]]:
     return models()
 
 
-async def list_llms(call: Plain) -> dict[str, Any]:
+async def list_llms(call: Plain) -> Response:
     """GET /v1/convai/llm/list"""
-    return {"llms": llms(), "default_deprecation_config": DEPRECATION}
+    return Response(_llms(), media_type="application/json")
+
+
+@cache
+def _llms() -> bytes:
+    # It never changes, and is more than a hundred rows.
+    return to_json({"llms": llms(), "default_deprecation_config": DEPRECATION})
 
 
 ROUTES = [

@@ -5,11 +5,9 @@ They take no key, are never logged nor made to fail, and answer only programs an
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -17,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import auth, faults
+from .addresses import is_loopback, split
 from .bodies import read_json
 from .envelopes import Invalid, Refusal, Reply, schema_error
 from .routing import Setup
@@ -72,7 +71,7 @@ def _key(key: auth.Key) -> Answer:
 def _counts(setup: Setup) -> dict[str, int]:
     counts = dict.fromkeys(_KINDS, 0)
     for workspace in {key.workspace for key in setup.keys.values()}:
-        with setup.state.rows(workspace) as rows:
+        with setup.state.reading(workspace) as rows:
             for kind in _KINDS:
                 counts[kind] += rows.count(kind)
     return counts
@@ -98,7 +97,11 @@ async def warnings(request: Request, setup: Setup) -> Answer:
 
 async def advance(request: Request, setup: Setup) -> Answer:
     """POST /_sandbox/clock"""
-    setup.clock.advance((await _body(request, _CLOCK)).advance)
+    given = await _body(request, _CLOCK)
+    try:
+        setup.clock.advance(given.advance)
+    except ValueError as error:
+        raise Invalid([schema_error("value_error", ["body", "advance"], str(error))]) from error
     return {"now": setup.clock()}
 
 
@@ -155,26 +158,12 @@ def _route(method: str, path: str, handler: Callable[[Request, Setup], Awaitable
 
 
 def _check_here(request: Request) -> None:
-    """A page of somewhere else may make a browser ask, by a name of its own for this machine (Host) or across origins."""
+    """A page of somewhere else may make a browser ask; that Host is this machine was seen to before."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
-    if not _is_loopback(_split(f"//{host}").hostname) or not _is_loopback(request.client and request.client.host):
+    if not is_loopback(request.client and request.client.host):
         raise _forbidden("The sandbox's own routes are only for this machine.")
-    if origin is not None and _split(origin).netloc != host:
+    if origin is not None and split(origin).netloc != host:
         raise _forbidden("The sandbox's own routes are not for pages of other origins.")
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _forbidden(message: str) -> Refusal:

@@ -11,10 +11,20 @@ from .conversation_config import ConversationalConfig
 from .envelopes import invalid
 from .platform_settings import PlatformSettings
 from .schema import Body, Part, parse, strip
-from .state import Rows
+from .state import Snapshot
 from .switches import Switches
 
 _ALLOWLIST = 10
+_ENGLISH = {"eleven_flash_v2", "eleven_turbo_v2"}
+_OTHERS = {"eleven_flash_v2_5", "eleven_turbo_v2_5"}
+_V3 = "eleven_v3_conversational"
+_V4 = {"eleven_v4", "eleven_v4_turbo"}
+# Settings whose names are the caller's own.
+_MAPS = (
+    {"dynamic_variable_placeholders", "language_presets", "request_headers", "text_behavior_overrides", "procedures"}
+    | {"data_collection", "data_collection_scopes", "monitor_configs", "source", "text"}
+    | {"nodes", "edges"}
+)
 _START: dict[str, Any] = {"type": "start", "position": {"x": 0.0, "y": 0.0}, "edge_order": []}
 
 
@@ -60,13 +70,12 @@ class PatchBody(Body):
 
 def created(body: CreateBody) -> Settings:
     """A new agent's settings."""
-    return _settings(_patched(Settings().model_dump(mode="json"), _given(body)))
+    return _settings(_patched(Settings().model_dump(mode="json"), _given(body), Switches()))
 
 
 def changed(old: dict[str, Any], body: PatchBody, switches: Switches) -> Settings:
     """The settings after a change. At the top, null means that nothing was given."""
-    patched = _patched(old, _given(body), append=switches.patch_appends_lists, null_resets=switches.patch_null_resets)
-    return _settings(patched)
+    return _settings(_patched(old, _given(body), switches))
 
 
 def _given(body: CreateBody | PatchBody) -> dict[str, Any]:
@@ -74,18 +83,19 @@ def _given(body: CreateBody | PatchBody) -> dict[str, Any]:
     return {name: value for name, value in sent.items() if value is not None}
 
 
-def _patched(
-    old: dict[str, Any], new: dict[str, Any], *, append: bool = False, null_resets: bool = False
-) -> dict[str, Any]:
+def _patched(old: dict[str, Any], new: dict[str, Any], switches: Switches) -> dict[str, Any]:
     patched = dict(old)
     for name, value in new.items():
         before = old.get(name)
-        if isinstance(value, dict) and isinstance(before, dict):
-            inner = cast("dict[str, Any]", before), cast("dict[str, Any]", value)
-            patched[name] = _patched(*inner, append=append, null_resets=null_resets)
-        elif append and isinstance(value, list) and isinstance(before, list):
+        if (
+            isinstance(value, dict)
+            and isinstance(before, dict)
+            and not (switches.patch_replaces_maps and name in _MAPS)
+        ):
+            patched[name] = _patched(cast("dict[str, Any]", before), cast("dict[str, Any]", value), switches)
+        elif switches.patch_appends_lists and isinstance(value, list) and isinstance(before, list):
             patched[name] = before + [item for item in cast("list[Any]", value) if item not in before]
-        elif value is None and null_resets:
+        elif value is None and switches.patch_null_resets:
             # What isn't there gets its default.
             patched.pop(name, None)
         else:
@@ -102,7 +112,7 @@ def _settings(patched: dict[str, Any]) -> Settings:
     return settings
 
 
-def check(rows: Rows, settings: Settings, switches: Switches, now: float) -> None:
+def check(rows: Snapshot, settings: Settings, switches: Switches, now: float) -> None:
     """Refuse what refers to something that isn't there, or breaks a rule of the business."""
     voice = settings.conversation_config.tts.voice_id
     if switches.check_voice and voice not in PREMADE and rows.get("voice", voice) is None:
@@ -113,16 +123,21 @@ def check(rows: Rows, settings: Settings, switches: Switches, now: float) -> Non
             raise knowledge_base.missing(item.id)
     rag.check(rows, settings.conversation_config.agent.prompt, switches, now)
     if switches.check_language:
-        _check_language(settings.conversation_config)
+        _check_language(settings.conversation_config, switches)
     if len(settings.platform_settings.auth.allowlist) > _ALLOWLIST:
         raise invalid("invalid_agent_config", f"The allowlist can have at most {_ALLOWLIST} hosts.")
     if switches.check_webhook:
         check_webhook(rows, settings.platform_settings.workspace_overrides.webhooks)
 
 
-def _check_language(config: ConversationalConfig) -> None:
-    model, english = config.tts.model_id, config.agent.language == "en"
-    if model.startswith(("eleven_v3", "eleven_v4")) or model.endswith("_v2" if english else "_v2_5"):
+def _check_language(config: ConversationalConfig, switches: Switches) -> None:
+    english = config.agent.language == "en"
+    models = _V4 | (_ENGLISH if english else _OTHERS)
+    if english or switches.v3_in_other_languages:
+        models |= {_V3}
+    if english and config.language_presets.keys() - {"en"}:
+        models |= _OTHERS
+    if config.tts.model_id in models:
         return
     kind = "English Agents must use turbo or flash v2" if english else "Non-english Agents must use turbo or flash v2_5"
     raise invalid("invalid_agent_config", f"{kind}.", "model_id")

@@ -15,7 +15,8 @@ from .paging import page
 from .retention import Calls
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
+from .versions import renew, save
 
 
 class CreateQuery(Query):
@@ -90,7 +91,7 @@ def _make(rows: Rows, settings: Row, now: float) -> Row:
         "version": ids.prefixed("agtvrsn"),
         "settings": settings,
     }
-    _save(rows, agent)
+    save(rows, agent)
     return agent
 
 
@@ -105,18 +106,7 @@ async def patch(call: Call[PatchBody, PatchQuery]) -> dict[str, Any]:
     return view(agent, call.workspace)
 
 
-def renew(rows: Rows, agent: Row, settings: Row, now: float) -> None:
-    """Give an agent other settings, as a new version."""
-    agent |= {"updated": now, "version": ids.prefixed("agtvrsn"), "settings": settings}
-    _save(rows, agent)
-
-
-def _save(rows: Rows, agent: Row) -> None:
-    rows.put("agent", agent["id"], agent)
-    rows.put("version", agent["version"], agent)
-
-
-def find(rows: Rows, id: str, branch: str | None = None, version: str | None = None) -> Row:
+def find(rows: Snapshot, id: str, branch: str | None = None, version: str | None = None) -> Row:
     """An agent in its latest version or another one, or the service's 404."""
     agent = rows.get("agent", id)
     if agent is None:
@@ -138,7 +128,7 @@ def missing(id: str) -> Refusal:
 
 async def read(call: Call[Body, AgentQuery]) -> dict[str, Any]:
     """GET /v1/convai/agents/{id}"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         agent = find(rows, call.id, call.query.branch_id, call.query.version_id)
     return view(agent, call.workspace)
 
@@ -155,10 +145,14 @@ async def delete(call: Call[Body, DeleteQuery]) -> Response:
     return Response()
 
 
+_NEVER = Calls()  # the numbers of an agent that nobody called
+
+
 async def index(call: Call[Body, AgentsQuery]) -> dict[str, Any]:
     """GET /v1/convai/agents"""
     query = call.query
-    with call.rows() as rows:
+    retention.sweep(call.setup.state, call.workspace, call.now)
+    with call.reading() as rows:
         found = [agent for agent in call.listed(rows, "agent") if _matches(agent, query, auth.user(call.workspace))]
         calls = retention.calls(rows, call.now)
     chosen, cursor = page(
@@ -166,10 +160,10 @@ async def index(call: Call[Body, AgentsQuery]) -> dict[str, Any]:
         query.page_size,
         query.cursor,
         by=query.sort_by,
-        key=lambda agent: _place(agent, calls.get(agent["id"], Calls()), query.sort_by),
+        key=lambda agent: _place(agent, calls.get(agent["id"], _NEVER), query.sort_by),
         descending=query.sort_direction == "desc",
     )
-    agents = [summary(agent, calls.get(agent["id"], Calls()), call.workspace) for agent in chosen]
+    agents = [summary(agent, calls.get(agent["id"], _NEVER), call.workspace) for agent in chosen]
     return {"agents": agents, "next_cursor": cursor, "has_more": cursor is not None}
 
 

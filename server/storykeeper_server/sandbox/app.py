@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import (
@@ -25,6 +23,7 @@ from . import (
     ids,
     ingestion,
     knowledge_base,
+    official,
     passages,
     plans,
     rag,
@@ -37,10 +36,11 @@ from . import (
     webhooks,
     widget_config,
 )
+from .addresses import names_here
 from .clock import Clock
 from .conversation import endpoint
 from .directory import Directory
-from .envelopes import HANDLERS
+from .envelopes import HANDLERS, Refusal, rendered
 from .faults import Faults, Rule, rule
 from .request_log import Recorder
 from .routing import Setup
@@ -51,17 +51,6 @@ from .switches import Switches
 __all__ = ["Switches", "build"]
 
 _USUAL = Switches()
-
-# These look like ids to the routes of single resources, but are operations that the sandbox doesn't have.
-_NOT_IDS = (
-    "/v1/voices/accents",
-    "/v1/voices/collections",
-    "/v1/voices/pvc",
-    "/v1/convai/agents/summaries",
-    "/v1/convai/conversations/resolve",
-    "/v1/convai/knowledge-base/crawl",
-)
-_ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def build(
@@ -84,7 +73,6 @@ def build(
         faults=Faults([rule(fault) if isinstance(fault, str) else fault for fault in faults]),
     )
     routes = [
-        *(Route(path, _not_emulated, methods=_ANY_METHOD) for path in _NOT_IDS),
         *voices.ROUTES,
         *voice_settings.ROUTES,
         *samples.ROUTES,
@@ -108,20 +96,18 @@ def build(
         *endpoint.ROUTES,
         *admin.ROUTES,
     ]
-    app = Starlette(routes=[Directory(routes)], exception_handlers=HANDLERS)
+    app = Starlette(routes=[Directory([*official.hidden(routes), *routes])], exception_handlers=HANDLERS)
     app.state.setup = setup
     return _Edge(app, setup)
 
 
-async def _not_emulated(request: Request) -> None:
-    raise HTTPException(501)
-
-
 class _Edge:
-    """What every request passes: a trace id, and the admin routes apart from what is logged, spoiled and cross-origin."""
+    """What every request passes: a name of this machine, a trace id, and the admin routes apart from what is logged,
+    spoiled and cross-origin."""
 
     def __init__(self, services: ASGIApp, setup: Setup) -> None:
         self._services = services
+        self._setup = setup
         # Browsers call the service from pages of other origins; that it answers `*` is assumed.
         spoiled = CORSMiddleware(
             Spoiler(services, setup),
@@ -140,9 +126,16 @@ class _Edge:
         scope.setdefault("state", {})["trace"] = trace
 
         async def traced(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 message["headers"] = [*message.get("headers", ()), (b"x-trace-id", trace.encode())]
             await send(message)
 
-        app = self._services if scope["path"].startswith(admin.PREFIX) else self._public
-        await app(scope, receive, traced)
+        await self._app(scope, trace)(scope, receive, traced)
+
+    def _app(self, scope: Scope, trace: str) -> ASGIApp:
+        if not names_here(Headers(scope=scope).get("host", "")):
+            # A name that a stranger rebound to this machine would make the sandbox's answers those of its own site.
+            message = "The sandbox is only for this machine; ask for 127.0.0.1 or localhost."
+            refusal = Refusal(403, "authorization_error", "forbidden", message)
+            return rendered(refusal, trace, self._setup.switches.envelope)
+        return self._services if scope["path"].startswith(admin.PREFIX) else self._public

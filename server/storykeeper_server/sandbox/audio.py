@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 _COMPRESSED = {"mp3": ("mp3", "libmp3lame"), "opus": ("ogg", "libopus")}
 _TELEPHONE = {"ulaw": ("mulaw", "pcm_mulaw"), "alaw": ("alaw", "pcm_alaw")}
 _SECONDS_A_FRAME = 10
+_LONGEST_HOURS = 4
+# What FFmpeg knows besides are playlists that open other files, and descriptions of streams to wait for.
+_RECORDINGS = "aac,ac3,aiff,amr,asf,au,avi,caf,eac3,flac,matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+_UPLOADED = {"format_whitelist": _RECORDINGS, "protocol_whitelist": ""}
 
 
 async def seconds(data: bytes) -> float:
-    """The length of a recording; the service's 400 if it can't be decoded. Decoding runs in a thread."""
+    """The length of a recording; a 400 if it can't be decoded or is longer than four hours. Decoding runs in a thread."""
     return await anyio.to_thread.run_sync(_decode, data)
 
 
@@ -32,11 +36,20 @@ def _decode(data: bytes) -> float:
     from av.error import FFmpegError
 
     try:
-        with av.open(io.BytesIO(data), "r") as container:
-            frames = container.decode(container.streams.audio[0])
-            return sum(frame.samples / frame.sample_rate for frame in frames)
+        # Tags may be in any encoding; they are not looked at.
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore", container_options=_UPLOADED) as container:
+            return _length(container.decode(container.streams.audio[0]))
     except (FFmpegError, IndexError, ZeroDivisionError) as error:
         raise invalid("invalid_audio", "The audio could not be decoded.", "files") from error
+
+
+def _length(frames: Iterator[AudioFrame]) -> float:
+    seconds = 0.0
+    for frame in frames:
+        seconds += frame.samples / frame.sample_rate
+        if seconds > _LONGEST_HOURS * 3600:
+            raise invalid("audio_too_long", f"The audio is longer than {_LONGEST_HOURS} hours.", "files")
+    return seconds
 
 
 def resample(pcm: bytes, rate: int, wanted: int) -> bytes:

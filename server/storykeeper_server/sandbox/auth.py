@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from starlette.datastructures import Address, Headers
 
@@ -50,6 +51,7 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def user(workspace: str) -> str:
     """The id of a workspace's only user."""
     return hashlib.sha256(f"user {workspace}".encode()).hexdigest()[:28]

@@ -7,7 +7,7 @@ from pydantic import Field
 from .documents import Tree
 from .envelopes import invalid
 from .schema import Part
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 _DAYS = 7
 
@@ -29,7 +29,7 @@ class Change(Part):
     tighten_only: bool | None = None
 
 
-def planned(rows: Rows, schedule: Schedule, folder: str | None, now: float) -> Row | None:
+def planned(rows: Snapshot, schedule: Schedule, folder: str | None, now: float) -> Row | None:
     """A new document's schedule: weekly, or as often as its folder if that is stricter; None without auto-sync."""
     if not schedule.enable_auto_sync:
         return None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from pydantic_core import from_json
 from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from .envelopes import Invalid, Refusal, invalid, schema_error
+
+_CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252"}
+_MOST_COMMAS = 200_000
+# A text hardly has a comma more often than each so many letters.
+_COMMAS_OF_TEXT = 20
 
 
 async def read_json(request: Request, limit: int) -> Any:
@@ -22,6 +29,9 @@ async def read_json(request: Request, limit: int) -> Any:
         return None
     if kind != "application/json" and not kind.endswith("+json"):
         return raw.decode(errors="replace")
+    if raw.count(b",") > max(_MOST_COMMAS, len(raw) // _COMMAS_OF_TEXT):
+        # Looking through a million items that are all wrong would keep everybody waiting.
+        raise _too_large("has too many items")
     try:
         # Unlike the standard library's, this parser also refuses NaN, lone surrogates and bottomless nesting.
         return from_json(raw, allow_inf_nan=False)
@@ -36,11 +46,23 @@ async def read_form(request: Request, limit: int) -> FormData:
         async for _ in _within(request, limit):
             pass
         return FormData()
+    _check_charset(request.headers["content-type"])
     parser = MultiPartParser(request.headers, _within(request, limit), max_part_size=limit)
     try:
         return await parser.parse()
     except (MultiPartException, FormParserError) as error:
         raise invalid("invalid_body", "There was an error parsing the body") from error
+
+
+def _check_charset(kind: str) -> None:
+    # Of all the codecs that Python knows, some fail, some take quadratic time, some make what no text can be.
+    charset = parse_options_header(kind)[1].get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        known = codecs.lookup(charset).name in _CHARSETS
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise invalid("invalid_body", f"The charset of a form must be one of {', '.join(sorted(_CHARSETS))}.")
 
 
 async def _within(request: Request, limit: int) -> AsyncGenerator[bytes]:
@@ -51,4 +73,8 @@ async def _within(request: Request, limit: int) -> AsyncGenerator[bytes]:
         if size <= limit:
             yield chunk
     if size > limit:
-        raise Refusal(413, "validation_error", "request_too_large", f"The request body exceeds {limit} bytes.")
+        raise _too_large(f"exceeds {limit} bytes")
+
+
+def _too_large(how: str) -> Refusal:
+    return Refusal(413, "validation_error", "request_too_large", f"The request body {how}.")

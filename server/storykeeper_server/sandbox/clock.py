@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+_MOST = 100 * 366 * 24 * 60 * 60
+
 
 class Clock:
     """Unix seconds. Moved forward, it makes links expire, indexing finish and months end without any waiting."""
@@ -17,7 +19,7 @@ class Clock:
         return self._base() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move on; time never goes back."""
-        if seconds < 0:
-            raise ValueError("time only goes forward")
+        """Move on, by a hundred years in all at most; time never goes back."""
+        if not 0 <= seconds <= _MOST - self._ahead:
+            raise ValueError("time only goes forward, and not by more than a hundred years")
         self._ahead += seconds

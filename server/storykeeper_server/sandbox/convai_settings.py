@@ -10,7 +10,7 @@ from .envelopes import Refusal, not_found
 from .platform_settings import InitiationWebhook, Webhooks
 from .routing import Call, route
 from .schema import Body, Query, merge, parse
-from .state import Row, Rows
+from .state import Row, Snapshot
 
 
 class SettingsBody(Body):
@@ -24,14 +24,14 @@ class SettingsBody(Body):
     default_livekit_stack: Literal["standard", "static"] = "standard"
 
 
-def read_row(rows: Rows) -> Row:
+def read_row(rows: Snapshot) -> Row:
     """A workspace's settings, the defaults if none were ever set."""
     return rows.get("settings", "convai") or SettingsBody().model_dump(mode="json")
 
 
 async def read(call: Call[Body, Query]) -> dict[str, Any]:
     """GET /v1/convai/settings"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         return read_row(rows)
 
 
@@ -47,7 +47,7 @@ async def patch(call: Call[SettingsBody, Query]) -> dict[str, Any]:
     return row
 
 
-def check_webhook(rows: Rows, webhooks: Webhooks) -> None:
+def check_webhook(rows: Snapshot, webhooks: Webhooks) -> None:
     """Refuse a post-call webhook that isn't there."""
     id = webhooks.post_call_webhook_id
     if id is not None and rows.get("webhook", id) is None:

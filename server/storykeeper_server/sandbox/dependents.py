@@ -7,13 +7,13 @@ from typing import Any, Literal, NamedTuple, cast
 
 from pydantic import Field
 
-from . import documents
+from . import documents, versions
 from .documents import Tree
 from .envelopes import not_found
 from .paging import page
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 Kind = Literal["direct", "transitive", "all"]
 
@@ -46,7 +46,7 @@ class Use(NamedTuple):
 class Users:
     """The agents of a workspace and what they refer to, read once; good inside one transaction only."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Snapshot) -> None:
         self._agents = [(agent, referred(agent["settings"])) for agent in rows.all("agent")]
 
     def of(self, tree: Tree, document: Row, kind: Kind = "all") -> list[Use]:
@@ -66,15 +66,14 @@ def referred(settings: Row) -> set[str]:
     return {item["id"] for items in _lists(settings) for item in _located(items)}
 
 
-def detach(rows: Rows, ids: Collection[str]) -> None:
-    """Take documents out of the agents that refer to them."""
-    for agent in rows.all("agent"):
-        if referred(agent["settings"]).isdisjoint(ids):
-            continue
+def detach(rows: Rows, ids: Collection[str], now: float) -> None:
+    """Take documents out of the agents that refer to them, which makes new versions of these."""
+    referring = [agent["id"] for agent in rows.all("agent") if not referred(agent["settings"]).isdisjoint(ids)]
+    for agent in filter(None, [rows.get("agent", id) for id in referring]):
         for items in _lists(agent["settings"]):
             gone = [item for item in _located(items) if item["id"] in ids]
             items[:] = [item for item in items if item not in gone]
-        rows.put("agent", agent["id"], agent)
+        versions.renew(rows, agent, agent["settings"], now)
 
 
 def _lists(value: object) -> Iterator[list[Any]]:
@@ -108,7 +107,7 @@ async def bulk(call: Call[DependentsBody, DependentsQuery]) -> dict[str, Any]:
 def _answer(call: Call[Any, DependentsQuery], ids: list[str]) -> dict[str, Any]:
     query = call.query
     uses: dict[str, Use] = {}
-    with call.rows() as rows:
+    with call.reading() as rows:
         tree, users = Tree(rows), Users(rows)
         for agent, by in (use for id in ids for use in users.of(tree, documents.find(rows, id), query.dependent_type)):
             known = uses.setdefault(agent["id"], Use(agent, []))
@@ -154,7 +153,7 @@ def _branch(agent: Row) -> dict[str, Any]:
 
 async def size(call: Call[Body, Query]) -> dict[str, float]:
     """GET /v1/convai/agent/{id}/knowledge-base/size, in pages of three thousand characters."""
-    with call.rows() as rows:
+    with call.reading() as rows:
         agent = rows.get("agent", call.id)
         if agent is None:
             raise not_found("agent_not_found", f"Agent with id {call.id} not found.", "agent_id")

@@ -20,7 +20,10 @@ class Directory(BaseRoute):
         self._begun: defaultdict[tuple[int, str], list[BaseRoute]] = defaultdict(list)
         for route in routes:
             if "{" in route.path:
-                self._begun[_place(route.path)].append(route)
+                place = _place(route.path)
+                if "{" in place[1]:
+                    raise ValueError(f"{route.path}: no request would be found to be for an id that comes so early")
+                self._begun[place].append(route)
             else:
                 self._whole[route.path].append(route)
 

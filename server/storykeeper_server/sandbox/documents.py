@@ -11,7 +11,7 @@ from . import ids
 from .account import access
 from .envelopes import Refusal, invalid, not_found
 from .routing import Call
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 _COUNTED = 1001
 
@@ -19,7 +19,7 @@ _COUNTED = 1001
 class Tree:
     """The documents of a workspace and how folders hold them, read when needed; good inside one transaction only."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Snapshot) -> None:
         self._rows = rows
 
     def path(self, document: Row) -> list[Row]:
@@ -53,7 +53,7 @@ class Tree:
         return children
 
 
-def find(rows: Rows, id: str) -> Row:
+def find(rows: Snapshot, id: str) -> Row:
     """The document or folder, or the service's 404."""
     document = rows.get("document", id)
     if document is None:
@@ -61,7 +61,7 @@ def find(rows: Rows, id: str) -> Row:
     return document
 
 
-def text(rows: Rows, id: str) -> str:
+def text(rows: Snapshot, id: str) -> str:
     """A document's text; a folder has none."""
     content = rows.get("content", id)
     return content["text"] if content else ""
@@ -95,13 +95,13 @@ def add(call: Call[Any, Any], rows: Rows, document: Row, text: str | None) -> di
     return {"id": document["id"], "name": document["name"], "folder_path": path}
 
 
-def check_folder(rows: Rows, id: str) -> None:
+def check_folder(rows: Snapshot, id: str) -> None:
     """Refuse what isn't there or isn't a folder. The second refusal's wording is ours."""
     if find(rows, id)["type"] != "folder":
         raise invalid("not_a_folder", f"Document with id {id} is not a folder.", "parent_folder_id")
 
 
-def room(call: Call[Any, Any], rows: Rows, size: int, characters: int, *, besides: str = "") -> None:
+def room(call: Call[Any, Any], rows: Snapshot, size: int, characters: int, *, besides: str = "") -> None:
     """Refuse what would exceed the account's totals; `besides` is the document that is being replaced."""
     switches = call.setup.switches
     others = [document for document in rows.all("document") if document["id"] != besides]

@@ -18,6 +18,8 @@ from .voices import Upload
 class PatchBody(auto_sync.Change, Body):
     """A change: what isn't there, or null, stays as it is."""
 
+    holds_document = True
+
     name: str | None = Field(default=None, min_length=1)
     content: str | None = None
 
@@ -50,7 +52,7 @@ def _check_editable(document: Row) -> None:
 
 async def update_file(call: Call[FileForm, Query]) -> dict[str, Any]:
     """PATCH /v1/convai/knowledge-base/{id}/update-file. The document takes the new file's name, too."""
-    with call.rows() as rows:
+    with call.reading() as rows:
         _check_type(documents.find(rows, call.id), "file")
     fields, data, found = await ingestion.opened(call, call.body.file, besides=call.id)
     with call.rows() as rows:
@@ -61,10 +63,10 @@ async def update_file(call: Call[FileForm, Query]) -> dict[str, Any]:
 
 async def refresh(call: Call[Body, Query]) -> dict[str, Any]:
     """POST /v1/convai/knowledge-base/{id}/refresh"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         old = documents.find(rows, call.id)
         _check_type(old, "url")
-    page = await fetching.fetch(old["url"])
+    page = await fetching.fetch(old["url"], call.request.headers.get("origin"))
     with call.rows() as rows:
         document = documents.find(rows, call.id)
         if document["sync"]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+
+from . import official
+
+_MOST_ECHO = 1024 * 1024
 
 
 class Reply(JSONResponse):
@@ -80,15 +84,27 @@ def _refused(request: Request, error: Refusal) -> Response:
 
 
 def _invalid(request: Request, error: Invalid) -> Response:
-    return Reply({"detail": error.errors}, status_code=422)
+    return Reply({"detail": list(_echoed(error.errors))}, status_code=422)
+
+
+def _echoed(errors: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    # Each error repeats its input, and many may have the same large one.
+    left = _MOST_ECHO
+    for error in errors:
+        if left > 0:
+            left -= len(to_json(error["input"], inf_nan_mode="null", fallback=lambda _: None))
+        yield error if left > 0 else {**error, "input": None}
 
 
 def _unrouted(request: Request, error: HTTPException) -> Response:
-    # Only what the service would have is "not emulated"; for the rest its framework answers.
-    if error.status_code == 405 or not request.url.path.startswith(("/v1/", "/v2/")):
-        return Reply({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
-    message = f"The sandbox does not emulate {request.method} {request.url.path}."
-    return _refused(request, Refusal(501, "not_implemented", "not_emulated", message))
+    # Only what the service has is "not emulated"; for the rest its framework answers.
+    path = request.scope["path"]
+    if operation := official.template(request.method, path):
+        message = f"The sandbox does not emulate {request.method} {operation}."
+        return _refused(request, Refusal(501, "not_implemented", "not_emulated", message))
+    if error.status_code == 404 and (methods := official.methods(path)):
+        error = HTTPException(405, headers={"allow": ", ".join(sorted(methods))})
+    return Reply({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
 def _busy(request: Request, error: sqlite3.Error) -> Response:
@@ -102,7 +118,10 @@ def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    return _refused(request, Refusal(500, "internal_error", "internal_error", "The sandbox failed; this is a bug."))
+    # Said, because the server then drops the connection, on which a client would send its next request.
+    headers = {"connection": "close"}
+    message = "The sandbox failed; this is a bug."
+    return _refused(request, Refusal(500, "internal_error", "internal_error", message, headers=headers))
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Response]] = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.to_thread
 
 from . import extraction, markup
+from .addresses import is_loopback, leads_here
 from .envelopes import Refusal, invalid
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ class Page(NamedTuple):
     missing: bool
 
 
-async def fetch(url: str) -> Page:
-    """The page at an address. A page that can't be had is a 400, whose codes are ours."""
+async def fetch(url: str, origin: str | None) -> Page:
+    """The page at an address. A page that can't be had is a 400, whose codes are ours.
+
+    `origin` is the header of who asks: what only this machine can read is not fetched for a web page of elsewhere.
+    """
     # Imported late: a sandbox that fetches nothing starts without an HTTP client.
     import httpx
 
@@ -38,18 +41,18 @@ async def fetch(url: str) -> Page:
         address = httpx.URL(url)
         with anyio.fail_after(_SECONDS):
             async with httpx.AsyncClient(trust_env=False, timeout=_SECONDS) as client:
-                return await _page(client, _checked(address))
+                return await _page(client, _checked(address), trusted=origin is None or leads_here(origin))
     except httpx.InvalidURL as error:
         raise _invalid() from error
     except (httpx.HTTPError, TimeoutError, extraction.Unreadable) as error:
         raise _failed(f"The page could not be fetched: {error or type(error).__name__}.") from error
 
 
-async def _page(client: httpx.AsyncClient, address: httpx.URL) -> Page:
+async def _page(client: httpx.AsyncClient, address: httpx.URL, *, trusted: bool) -> Page:
     for _ in range(_HOPS):
-        if not _local(address.host):
-            text = f"[Sandbox: {address} was not fetched; only loopback addresses are contacted.]"
-            return Page(text, "", missing=True)
+        if not trusted or not is_loopback(address.host):
+            why = "only loopback addresses are contacted" if trusted else "a page of another origin asked for it"
+            return Page(f"[Sandbox: {address} was not fetched; {why}.]", "", missing=True)
         async with client.stream("GET", address) as response:
             if response.next_request is None:
                 return await _read(response)
@@ -78,13 +81,6 @@ def _checked(address: httpx.URL) -> httpx.URL:
     if _ADMIN in address.path:
         raise _failed("The sandbox does not fetch its own controls.")
     return address
-
-
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _invalid() -> Refusal:

@@ -14,7 +14,7 @@ from .history_view import name, rating, seconds, source, view
 from .paging import page
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Snapshot
 
 __all__ = ["ROUTES", "view"]
 
@@ -36,8 +36,8 @@ class FeedbackBody(Body):
 async def index(call: Call[Body, ConversationsQuery]) -> dict[str, Any]:
     """GET /v1/convai/conversations"""
     query = call.query
-    with call.rows() as rows:
-        retention.sweep(rows, call.now)
+    retention.sweep(call.setup.state, call.workspace, call.now)
+    with call.reading() as rows:
         conversations = call.listed(rows, "conversation")
         agents = {agent["id"]: agent for agent in rows.all("agent")}
     chosen, cursor = page(
@@ -99,7 +99,7 @@ async def read(call: Call[Body, ConversationQuery]) -> dict[str, Any]:
     """GET /v1/convai/conversations/{id}"""
     if call.query.format == "opentelemetry":
         raise Refusal(501, "not_implemented", "not_emulated", "The sandbox makes no OpenTelemetry traces.")
-    with call.rows() as rows:
+    with call.reading() as rows:
         row = _find(rows, call.id, call.now)
         agent = rows.get("agent", row["agent"])
     return view(row, agent, call.workspace)
@@ -107,10 +107,10 @@ async def read(call: Call[Body, ConversationQuery]) -> dict[str, Any]:
 
 async def audio(call: Call[Body, Query]) -> Response:
     """GET /v1/convai/conversations/{id}/audio"""
-    with call.rows() as rows:
-        _find(rows, call.id, call.now)
+    with call.reading() as rows:
+        over = "audio_at" in _find(rows, call.id, call.now)["deletion"]
         data = rows.kept(retention.AUDIO, call.id)
-    if data is None:
+    if over or data is None:
         raise not_found("conversation_audio_not_found", f"Conversation {call.id} has no audio.", "conversation_id")
     return Response(data, media_type="audio/mpeg")
 
@@ -125,17 +125,19 @@ async def delete(call: Call[Body, Query]) -> None:
 async def feedback(call: Call[FeedbackBody, Query]) -> None:
     """POST /v1/convai/conversations/{id}/feedback. The official schema has no key here: the id is secret enough."""
     state, given = call.setup.state, call.body.model_dump(include={"feedback", "rating", "comment"}, exclude_unset=True)
-    with state.rows(call.workspace or state.owner("conversation", call.id) or "") as rows:
-        row = _find(rows, call.id, call.now)
+    workspace, now = call.workspace or state.owner("conversation", call.id) or "", call.now
+    retention.sweep(state, workspace, now)
+    with state.rows(workspace) as rows:
+        row = _find(rows, call.id, now)
         rows.put("conversation", call.id, {**row, "rating": rating(row) | given})
 
 
-def _find(rows: Rows, id: str, now: float) -> Row:
+def _find(rows: Snapshot, id: str, now: float) -> Row:
     row = rows.get("conversation", id)
-    settled = row and retention.settle(rows, row, now)
-    if not settled:
+    left = row and retention.settled(rows, row, now)
+    if not left:
         raise not_found("conversation_not_found", f"Conversation with id {id} not found.", "conversation_id")
-    return settled
+    return left
 
 
 _PREFIX = "/v1/convai/conversations"

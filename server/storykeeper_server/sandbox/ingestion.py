@@ -27,6 +27,8 @@ Name = Annotated[str | None, Field(min_length=1)]
 class TextBody(Body):
     """A document given as text."""
 
+    holds_document = True
+
     text: str
     name: Name = None
     parent_folder_id: str | None = None
@@ -100,7 +102,7 @@ async def opened(call: Call[Any, Any], file: Upload, *, besides: str = "") -> tu
     kind = extraction.kind(name, file.content_type)
     if kind is None or (kind == "markdown" and not call.setup.switches.accept_markdown):
         raise invalid("invalid_file_type", f"A file such as '{name}' can't be added.", "file")
-    with call.rows() as rows:
+    with call.reading() as rows:
         documents.room(call, rows, file.size or 0, 0, besides=besides)
     data = await file.read()
     try:
@@ -111,8 +113,8 @@ async def opened(call: Call[Any, Any], file: Upload, *, besides: str = "") -> tu
 
 
 async def _add_url(call: Call[Any, Any], body: UrlBody) -> dict[str, Any]:
-    page = await fetching.fetch(body.url)
-    with call.rows() as rows:
+    page = await fetching.fetch(body.url, call.request.headers.get("origin"))
+    with call.reading() as rows:
         sync = auto_sync.planned(rows, body, body.parent_folder_id, call.now)
     document = {"type": "url", "url": body.url, "name": body.name or page.title or body.url, "sync": sync}
     size = len(page.text.encode())
@@ -163,7 +165,7 @@ async def source_url(call: Call[Body, Query]) -> dict[str, str]:
 async def download(call: Call[Body, Query]) -> Response:
     """GET /storage/knowledge-base/{id}: where those URLs lead. The service's own lead to other people's storage."""
     state, link = call.setup.state, _digest(call.id)
-    with state.rows(state.owner(_LINK, link) or "") as rows:
+    with state.reading(state.owner(_LINK, link) or "") as rows:
         found = rows.get(_LINK, link)
         if found is None or found["expires"] <= call.now:
             raise Refusal(403, "authorization_error", "link_expired", "This link is not valid, or not any more.")

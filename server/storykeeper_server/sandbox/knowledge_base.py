@@ -17,7 +17,7 @@ from .paging import page
 from .passages import summarised
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 __all__ = ["ROUTES", "missing"]
 
@@ -66,7 +66,7 @@ class BulkDeleteBody(Body):
 async def index(call: Call[Body, DocumentsQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base"""
     query = call.query
-    with call.rows() as rows:
+    with call.reading() as rows:
         tree, users = Tree(rows), Users(rows)
         found = [row for row in call.listed(rows, "document") if _matches(call, tree, row)]
         chosen, cursor = page(
@@ -106,14 +106,14 @@ def _place(document: Row, query: DocumentsQuery) -> str:
 
 async def read(call: Call[Body, DocumentQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/{id}"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         document, text = documents.find(rows, call.id), documents.text(rows, call.id)
         return documents.view(Tree(rows), document, text, call.workspace, call.setup.switches.knowledge_format)
 
 
 async def content(call: Call[Body, Query]) -> HTMLResponse:
     """GET /v1/convai/knowledge-base/{id}/content"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         documents.find(rows, call.id)
         text = documents.text(rows, call.id)
     # Whatever was uploaded, no script of it runs on the sandbox's own origin.
@@ -123,11 +123,11 @@ async def content(call: Call[Body, Query]) -> HTMLResponse:
 
 async def summaries(call: Call[Body, SummariesQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/summaries"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         return dict(_summaries(call, rows))
 
 
-def _summaries(call: Call[Body, SummariesQuery], rows: Rows) -> Iterator[tuple[str, dict[str, Any]]]:
+def _summaries(call: Call[Body, SummariesQuery], rows: Snapshot) -> Iterator[tuple[str, dict[str, Any]]]:
     tree, users = Tree(rows), Users(rows)
     for id in call.query.document_ids:
         document = rows.get("document", id)
@@ -140,7 +140,7 @@ def _summaries(call: Call[Body, SummariesQuery], rows: Rows) -> Iterator[tuple[s
 async def delete(call: Call[Body, DeleteQuery]) -> None:
     """DELETE /v1/convai/knowledge-base/{id}"""
     with call.rows() as rows:
-        _delete(rows, call.id, force=call.query.force)
+        _delete(rows, call.id, call.now, force=call.query.force)
 
 
 async def bulk_delete(call: Call[BulkDeleteBody, Query]) -> dict[str, Any]:
@@ -149,20 +149,20 @@ async def bulk_delete(call: Call[BulkDeleteBody, Query]) -> dict[str, Any]:
     with call.rows() as rows:
         for id in _deepest_first(rows, call.body.document_ids):
             try:
-                _delete(rows, id, force=call.body.force)
+                _delete(rows, id, call.now, force=call.body.force)
                 answers[id] = {"status": "success", "data": {"id": id}}
             except Refusal as refusal:
                 answers[id] = failure(refusal)
     return answers
 
 
-def _deepest_first(rows: Rows, ids: set[str]) -> list[str]:
+def _deepest_first(rows: Snapshot, ids: set[str]) -> list[str]:
     tree = Tree(rows)
     depth = {id: len(tree.path(row)) if (row := rows.get("document", id)) else 0 for id in ids}
     return sorted(sorted(ids), key=depth.__getitem__, reverse=True)
 
 
-def _delete(rows: Rows, id: str, *, force: bool) -> None:
+def _delete(rows: Rows, id: str, now: float, *, force: bool) -> None:
     tree, document = Tree(rows), documents.find(rows, id)
     inside = tree.below(id)
     if not force:
@@ -172,7 +172,7 @@ def _delete(rows: Rows, id: str, *, force: bool) -> None:
             message = f"Document with id {id} has {len(users)} dependent agents. Use force to delete it."
             raise invalid("document_has_dependent_agents", message)
     gone = [row["id"] for row in [document, *inside]]
-    detach(rows, gone)
+    detach(rows, gone, now)
     for each in gone:
         ingestion.erase(rows, each)
         rag.erase(rows, each)

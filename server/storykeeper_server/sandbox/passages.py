@@ -17,7 +17,7 @@ from .envelopes import not_found
 from .paging import page
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Snapshot
 
 _CHUNK = 1000
 _AROUND = 60
@@ -71,7 +71,7 @@ def _pieces(paragraph: str) -> Iterator[str]:
 async def chunks(call: Call[Body, ChunksQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/{id}/chunks. A document that isn't indexed yet has none."""
     query = call.query
-    with call.rows() as rows:
+    with call.reading() as rows:
         found = _chunks(call, rows, query.embedding_model)
     chosen, cursor = page(
         found, query.page_size, query.cursor, by="place", key=lambda row: row["place"], descending=False
@@ -83,7 +83,7 @@ async def chunk(call: Call[Body, ChunkQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/{id}/chunk/{chunk}"""
     wanted, model = call.request.path_params["chunk"], call.query.embedding_model
     models: Sequence[EmbeddingModel] = [model] if model else rag.MODELS
-    with call.rows() as rows:
+    with call.reading() as rows:
         found = [chunk for each in models for chunk in _chunks(call, rows, each)]
     for each in found:
         if each["id"] == wanted:
@@ -91,7 +91,7 @@ async def chunk(call: Call[Body, ChunkQuery]) -> dict[str, Any]:
     raise not_found("chunk_not_found", f"Chunk with id {wanted} not found.", "chunk_id")
 
 
-def _chunks(call: Call[Any, Any], rows: Rows, model: EmbeddingModel) -> list[Row]:
+def _chunks(call: Call[Any, Any], rows: Snapshot, model: EmbeddingModel) -> list[Row]:
     document = documents.find(rows, call.id)
     found = rag.index(rows, call.id, model)
     if not found or rag.state(found, call.setup.switches, call.now)[0] != "succeeded":
@@ -115,14 +115,14 @@ async def search(call: Call[Body, SearchQuery]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/search. Words count in any case, and as parts of words; misspelt ones don't."""
     query = call.query
     words = list(dict.fromkeys(query.query.casefold().split()))[:_WORDS]
-    with call.rows() as rows:
+    with call.reading() as rows:
         listed = [row for row in call.listed(rows, "document") if not query.types or row["type"] in query.types]
         found = [{**row, "text": documents.text(rows, row["id"])} for row in listed]
     scored = [{**row, "score": score} for row in found if (score := _score(row, words))]
     chosen, cursor = page(
         scored, query.page_size, query.cursor, by=query.query, key=lambda row: row["score"], descending=True
     )
-    with call.rows() as rows:
+    with call.reading() as rows:
         tree, users = Tree(rows), Users(rows)
         results = [
             {

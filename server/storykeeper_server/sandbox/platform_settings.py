@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .catalogue import Llm
+from .conversation_config import Secret
 from .schema import Part
 from .widget import AllowlistItem, Widget
 
@@ -112,10 +113,6 @@ class Overrides(Part):
     enable_conversation_initiation_client_data_from_webhook: bool = False
     enable_starting_workflow_node_id_from_client: bool = False
     enable_procedure_ids_from_client: bool = False
-
-
-class Secret(Part):
-    secret_id: str
 
 
 class InitiationWebhook(Part):

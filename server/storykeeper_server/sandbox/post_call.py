@@ -17,9 +17,9 @@ import anyio
 from pydantic_core import to_json
 
 from . import convai_settings, history_view, ids, retention
+from .addresses import leads_here
 from .routing import Setup
-from .state import Row, Rows
-from .webhooks import is_loopback
+from .state import Row, Rows, Snapshot
 
 _PATIENCE_SECONDS = 10.0
 _TOO_MANY_FAILURES = 10
@@ -37,7 +37,7 @@ async def deliver(setup: Setup, workspace: str, conversation_id: str) -> None:
 
     Transcripts go as JSON whatever `transcript_format` says: the sandbox makes no OpenTelemetry traces.
     """
-    with setup.state.rows(workspace) as rows:
+    with setup.state.reading(workspace) as rows:
         webhook, events = _wanted(rows, workspace, conversation_id)
     if webhook is None or webhook["disabled"] or webhook["auto_disabled"]:
         return
@@ -47,7 +47,7 @@ async def deliver(setup: Setup, workspace: str, conversation_id: str) -> None:
             _record(rows, webhook["id"], event, result, setup.clock())
 
 
-def _wanted(rows: Rows, workspace: str, id: str) -> tuple[Row | None, list[_Event]]:
+def _wanted(rows: Snapshot, workspace: str, id: str) -> tuple[Row | None, list[_Event]]:
     # The row itself, and not what retention leaves of it: the webhook tells what isn't kept.
     row = rows.get("conversation", id)
     if row is None:
@@ -65,13 +65,13 @@ def _wanted(rows: Rows, workspace: str, id: str) -> tuple[Row | None, list[_Even
     return webhook, events
 
 
-def _settings(rows: Rows, agent: Row | None) -> Row:
+def _settings(rows: Snapshot, agent: Row | None) -> Row:
     own = agent and agent["settings"]["platform_settings"]["workspace_overrides"]["webhooks"]
     return own if own and own["post_call_webhook_id"] else convai_settings.read_row(rows)["webhooks"]
 
 
 async def _send(webhook: Row, event: _Event, now: float) -> Row:
-    if not is_loopback(webhook["url"]):
+    if not leads_here(webhook["url"]):
         return {"sent": False, "status": None, "error": "The sandbox contacts loopback addresses only."}
     import httpx  # not needed to start, and slow to load
 

@@ -14,7 +14,7 @@ from .envelopes import Refusal, not_found
 from .plans import Plan
 from .routing import Call, route
 from .schema import Body, Part, Query
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 from .switches import Switches
 
 MODELS: tuple[EmbeddingModel, ...] = get_args(EmbeddingModel)
@@ -47,7 +47,7 @@ class BatchBody(Body):
     items: list[Item] = Field(min_length=1, max_length=100)
 
 
-def index(rows: Rows, document: str, model: EmbeddingModel) -> Row | None:
+def index(rows: Snapshot, document: str, model: EmbeddingModel) -> Row | None:
     """A document's index by a model, if there is one."""
     return rows.get(_KIND, _key(document, model))
 
@@ -100,7 +100,7 @@ def erase(rows: Rows, document: str) -> None:
         rows.drop(_KIND, _key(document, model))
 
 
-def check(rows: Rows, prompt: Prompt, switches: Switches, now: float) -> None:
+def check(rows: Snapshot, prompt: Prompt, switches: Switches, now: float) -> None:
     """Refuse an agent with RAG on and a document that isn't indexed by its model.
 
     Documents below 500 bytes need no index, nor do those that always stand in the prompt.
@@ -115,14 +115,14 @@ def check(rows: Rows, prompt: Prompt, switches: Switches, now: float) -> None:
             raise Refusal(int(switches.rag_not_ready), "validation_error", "rag_index_not_ready", message)
 
 
-def documents(rows: Rows, settings: Row) -> list[Source]:
+def documents(rows: Snapshot, settings: Row) -> list[Source]:
     """What an agent with these settings knows: its documents' texts, folders opened, and none that couldn't be read."""
     used = settings["conversation_config"]["agent"]["prompt"]["knowledge_base"]
     found = [row for row in _expanded(rows, [item["id"] for item in used]) if not row.get("missing")]
     return [Source(row["id"], row["name"], text(rows, row["id"])) for row in found]
 
 
-def _expanded(rows: Rows, ids: list[str]) -> list[Row]:
+def _expanded(rows: Snapshot, ids: list[str]) -> list[Row]:
     tree, found = Tree(rows), dict[str, Row]()
     for id in ids:
         document = rows.get("document", id)
@@ -155,7 +155,7 @@ async def batch(call: Call[BatchBody, Query]) -> dict[str, Any]:
 
 async def indexes(call: Call[Body, Query]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/{id}/rag-index"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         document = find(rows, call.id)["id"]
         found = [row for model in MODELS if (row := index(rows, document, model))]
     return {"indexes": [_view(call, row) for row in found]}
@@ -176,7 +176,7 @@ async def delete(call: Call[Body, Query]) -> dict[str, Any]:
 
 async def overview(call: Call[Body, Query]) -> dict[str, Any]:
     """GET /v1/convai/knowledge-base/rag-index"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         found = rows.all(_KIND)
     used = {model: sum(row["used"] for row in found if row["model"] == model) for model in MODELS}
     return {

@@ -1,10 +1,11 @@
-"""Which requests came: methods, paths and names, never contents; kept in memory, the latest thousand."""
+"""Which requests came: methods, paths and names, never contents nor credentials; in memory, the latest thousand."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,9 @@ from . import auth
 from .paths import pattern
 
 _KEPT = 1000
+_MOST_NAMES, _LONGEST_NAME, _LONGEST_PATH = 100, 100, 500
+# Where signed links lead: who knows the path may read what is there.
+_SECRET = re.compile(r"(/storage/[^/]*/).+", re.DOTALL)
 Entry = dict[str, Any]
 
 
@@ -73,9 +77,9 @@ def _entry(scope: Scope, now: float) -> Entry:
     query = scope["query_string"].decode("latin-1")
     return {
         "at": now,
-        "method": scope.get("method", "WS"),
-        "path": scope["path"],
-        "query": [name for name, _ in parse_qsl(query, keep_blank_values=True)] if query else [],
+        "method": scope.get("method", "WS")[:_LONGEST_NAME],
+        "path": _SECRET.sub(r"\1***", scope["path"])[:_LONGEST_PATH],
+        "query": _short(name for name, _ in parse_qsl(query, keep_blank_values=True)),
         "parts": [],
         "key": auth.digest(key.decode("latin-1"))[:8] if key else None,
         "status": None,
@@ -86,19 +90,27 @@ def _entry(scope: Scope, now: float) -> Entry:
 
 def note_form(scope: Scope, form: FormData) -> None:
     """Log which parts a form has, in the order in which they came, and their sizes in bytes."""
-    scope["state"]["entry"]["parts"] = [_part(name, value) for name, value in form.multi_items()]
+    scope["state"]["entry"]["parts"] = [_part(name, value) for name, value in form.multi_items()[:_MOST_NAMES]]
+
+
+def _short(names: Iterable[str]) -> list[str]:
+    return [name[:_LONGEST_NAME] for name in islice(names, _MOST_NAMES)]
 
 
 def _part(name: str, value: UploadFile | str) -> Entry:
     file = isinstance(value, UploadFile)
-    return {"name": name, "bytes": value.size if isinstance(value, UploadFile) else len(value.encode()), "file": file}
+    return {
+        "name": name[:_LONGEST_NAME],
+        "bytes": value.size if isinstance(value, UploadFile) else len(value.encode()),
+        "file": file,
+    }
 
 
 def note_json(scope: Scope, data: object) -> None:
     """Log which fields a JSON object has."""
     if isinstance(data, dict):
         fields = cast("dict[str, object]", data)
-        scope["state"]["entry"]["parts"] = [{"name": name, "bytes": None, "file": False} for name in fields]
+        scope["state"]["entry"]["parts"] = [{"name": name, "bytes": None, "file": False} for name in _short(fields)]
 
 
 def note_fault(scope: Scope, fault: str) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot, State
 
 AUDIO = "conversation audio"
+_PARTS = {"audio_at", "transcript_at"}
 _DAY = 24 * 60 * 60
 _WEEK = 7 * _DAY
 # A retention of no days still leaves the post-call webhooks the time to tell what was said.
@@ -27,9 +28,8 @@ class Calls:
     week: int = 0
 
 
-def calls(rows: Rows, now: float) -> dict[str, Calls]:
+def calls(rows: Snapshot, now: float) -> dict[str, Calls]:
     """The numbers of every agent that was ever called; conversations that retention took don't count."""
-    sweep(rows, now)
     counted: dict[str, Calls] = {}
     for row in rows.all("conversation"):
         before = counted.get(row["agent"], Calls())
@@ -38,25 +38,38 @@ def calls(rows: Rows, now: float) -> dict[str, Calls]:
     return counted
 
 
-def sweep(rows: Rows, now: float) -> None:
-    """Delete of every conversation what its time is over for."""
-    for row in rows.all("conversation"):
-        settle(rows, row, now)
+def sweep(state: State, workspace: str, now: float) -> None:
+    """Delete of every conversation what its time is over for; while that is nothing, nobody has to wait for it."""
+    with state.reading(workspace) as rows:
+        over = [row["id"] for row in rows.all("conversation") if _lost(row, settled(rows, row, now))]
+    if over:
+        with state.rows(workspace) as rows:
+            for row in filter(None, [rows.get("conversation", id) for id in over]):
+                _shed(rows, row, settled(rows, row, now))
 
 
-def settle(rows: Rows, row: Row, now: float) -> Row | None:
-    """The conversation as it is by now, None if it is gone; what went is gone from the store as well."""
+def _shed(rows: Rows, row: Row, left: Row | None) -> None:
+    if left is None:
+        delete(rows, row["id"])
+        return
+    if "audio_at" in left["deletion"]:
+        rows.erase(AUDIO, row["id"])
+    rows.put("conversation", row["id"], left)
+
+
+def _lost(row: Row, left: Row | None) -> set[str]:
+    return {"all"} if left is None else left["deletion"].keys() - row.get("deletion", {}).keys() & _PARTS
+
+
+def settled(rows: Snapshot, row: Row, now: float) -> Row | None:
+    """The conversation as it is to be shown by now, None if its time is over; nothing is deleted."""
     privacy = _privacy(rows, row)
     end = _end(row, privacy)
     chosen = _chosen(privacy)
-    settled: Row = {**row, "deletion": {**row.get("deletion", {}), "time": end, **chosen}}
+    left: Row = {**row, "deletion": {**row.get("deletion", {}), "time": end, **chosen}}
     if end is None or end > now:
-        return settled
-    if not any(chosen.values()):
-        delete(rows, row["id"])
-        return None
-    _forget(rows, settled, end)
-    return settled
+        return left
+    return _without(left, end) if any(chosen.values()) else None
 
 
 def delete(rows: Rows, id: str) -> bool:
@@ -65,7 +78,7 @@ def delete(rows: Rows, id: str) -> bool:
     return rows.drop("conversation", id)
 
 
-def _privacy(rows: Rows, row: Row) -> dict[str, Any]:
+def _privacy(rows: Snapshot, row: Row) -> dict[str, Any]:
     began, latest = rows.get("version", row["version"]), rows.get("agent", row["agent"])
     now = latest and latest["settings"]["platform_settings"]["privacy"]
     if began is None or (now and now["apply_to_existing_conversations"]):
@@ -86,14 +99,12 @@ def _chosen(privacy: dict[str, Any]) -> dict[str, bool]:
     return {part: zero or bool(privacy.get(part)) for part in ("delete_audio", "delete_transcript_and_pii")}
 
 
-def _forget(rows: Rows, row: Row, end: float) -> None:
-    deletion, before = row["deletion"], len(row["deletion"])
+def _without(row: Row, end: float) -> Row:
+    deletion = row["deletion"]
     if deletion["delete_audio"] and "audio_at" not in deletion:
-        rows.erase(AUDIO, row["id"])
         row |= {"has_user_audio": False, "has_response_audio": False}
         deletion["audio_at"] = end
     if deletion["delete_transcript_and_pii"] and "transcript_at" not in deletion:
         row |= {"transcript": [], "user": None, "client_data": {}}
         deletion["transcript_at"] = end
-    if len(deletion) > before:
-        rows.put("conversation", row["id"], row)
+    return row

@@ -21,7 +21,7 @@ from .faults import Faults
 from .plans import Plan
 from .request_log import RequestLog, note_form, note_json
 from .schema import Body, Form, Part, Query, gather, parse, strip
-from .state import Row, Rows, State
+from .state import Row, Rows, Snapshot, State
 from .switches import Switches
 
 _LOG = logging.getLogger(__name__)
@@ -75,7 +75,11 @@ class Call(Generic[B, Q]):
         """A transaction over the caller's workspace."""
         return self.setup.state.rows(self.workspace)
 
-    def listed(self, rows: Rows, kind: str) -> list[Row]:
+    def reading(self) -> AbstractContextManager[Snapshot]:
+        """The caller's workspace as it is now, for those who only read: they wait for no writer."""
+        return self.setup.state.reading(self.workspace)
+
+    def listed(self, rows: Snapshot, kind: str) -> list[Row]:
         """Every row of a kind that lists show already; the newest may lag behind what reads by id see."""
         newest = self.now - self.setup.switches.list_lag_seconds
         return [row for row in rows.all(kind) if row["created"] <= newest]
@@ -103,9 +107,7 @@ def route(
             unknown = _unknown(read[0], read[1], refused=setup.switches.unknown_fields == "refuse")
             keyless = public and _keyless(request)
             key = None if keyless else auth.authenticate(request.headers, request.client, setup.keys, scope)
-            if unknown:
-                setup.state.warn(request.url.path, unknown)
-                _tell(setup.told, f"{method} {path}", unknown)
+            _tell(setup, method, path, unknown)
             answer = await handler(Call(request, setup, *read, key))
         return answer if isinstance(answer, Response) else Reply(answer)
 
@@ -130,15 +132,16 @@ async def _read(request: Request, body: type[B], query: type[Q], stack: AsyncExi
 
 
 async def _body(request: Request, model: type[Body | Form], stack: AsyncExitStack) -> object:
-    limit = _setup(request).switches.max_body_bytes
+    switches = _setup(request).switches
     if model is Body:
         return {}
     if issubclass(model, Form):
-        form = await read_form(request, limit)
+        form = await read_form(request, switches.max_body_bytes)
         stack.push_async_callback(form.close)
         note_form(request.scope, form)
         return gather(model, form)
-    data = await read_json(request, limit)
+    largest = max(switches.max_json_bytes, switches.max_knowledge_bytes if model.holds_document else 0)
+    data = await read_json(request, min(largest, switches.max_body_bytes))
     note_json(request.scope, data)
     if data is None and any(field.is_required() for field in model.model_fields.values()):
         raise Invalid([schema_error("missing", ["body"], "Field required")])
@@ -154,17 +157,21 @@ def _setup(request: Request) -> Setup:
 
 
 def _unknown(body: Part, query: Part, *, refused: bool) -> list[str]:
-    unknown = [*(f"query.{field}" for field in strip(query)), *(f"body.{field}" for field in strip(body))]
+    found = [*(f"query.{field}" for field in strip(query)), *(f"body.{field}" for field in strip(body))]
+    unknown = [field[:_LONGEST_NAME] for field in found[:_TOLD]]
     if unknown and refused:
         forbidden = "Extra inputs are not permitted"
         raise Invalid([schema_error("extra_forbidden", field.split("."), forbidden) for field in unknown])
     return unknown
 
 
-def _tell(told: set[tuple[str, str]], operation: str, fields: list[str]) -> None:
-    """On stderr, once for each field and operation: a misplaced setting would be a silent no-op in production."""
-    for sent in fields:
-        name = sent[:_LONGEST_NAME]
-        if (operation, name) not in told and len(told) < _TOLD:
-            told.add((operation, name))
-            _LOG.warning("unknown field %s in %s", name if name.isprintable() else ascii(name), operation)
+def _tell(setup: Setup, method: str, path: str, fields: list[str]) -> None:
+    """Once for each field and operation: a misplaced setting would be a silent no-op in production."""
+    operation = f"{method} {path}"
+    new = [name for name in fields if (operation, name) not in setup.told][: _TOLD - len(setup.told)]
+    if not new:
+        return
+    setup.told.update((operation, name) for name in new)
+    setup.state.warn(path, new)
+    for name in new:
+        _LOG.warning("unknown field %s in %s", name if name.isprintable() else ascii(name), operation)

@@ -8,14 +8,14 @@ from . import voice_store
 from .envelopes import not_found
 from .routing import Call, route
 from .schema import Body, Query
-from .state import Row, Rows
+from .state import Row, Snapshot
 
 Plain = Call[Body, Query]
 
 
 async def listen(call: Plain) -> Response:
     """GET /v1/voices/{id}/samples/{sample}/audio"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         _, sample = _find(rows, call)
         data = rows.kept("sample", sample["sample_id"])
     return Response(data, media_type=sample["mime_type"])
@@ -31,7 +31,7 @@ async def delete(call: Plain) -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _find(rows: Rows, call: Plain) -> tuple[Row, Row]:
+def _find(rows: Snapshot, call: Plain) -> tuple[Row, Row]:
     voice, wanted = voice_store.own(rows, call.id), call.request.path_params["sample"]
     for sample in voice["samples"]:
         if sample["sample_id"] == wanted:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import ImmutableMultiDict
 
-from .envelopes import Invalid
+from .envelopes import Invalid, schema_error
 
 P = TypeVar("P", bound="Part")
+_MOST_ERRORS = 1000
 
 
 class Part(BaseModel):
@@ -20,7 +21,9 @@ class Part(BaseModel):
 
 
 class Body(Part):
-    """A JSON body."""
+    """A JSON body. One that `holds_document` may be as large as the knowledge base."""
+
+    holds_document: ClassVar[bool] = False
 
 
 class Form(Part):
@@ -36,6 +39,9 @@ def parse(model: type[P], data: object, where: str) -> P:
     try:
         return model.model_validate(data, from_attributes=True)
     except ValidationError as error:
+        if error.error_count() > _MOST_ERRORS:
+            # A body of a few megabytes can be wrong a million times, which would take minutes and gigabytes to tell.
+            raise Invalid([schema_error("value_error", [where], f"{error.error_count()} schema errors")]) from error
         raise Invalid(
             [_entry(cast("dict[str, Any]", item), where) for item in error.errors(include_url=False)]
         ) from error
@@ -48,11 +54,14 @@ def _entry(item: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def gather(model: type[Part], values: ImmutableMultiDict[str, Any]) -> dict[str, Any]:
-    """Query or form values as one object: repeated keys make a list where the schema has one."""
+    """Query or form values as one object: repeated keys make a list where the schema has one.
+
+    An empty value in a form is none, as the service's framework has it; in a query it is an empty text.
+    """
     data: dict[str, Any] = {}
     for name in values:
         field = model.model_fields.get(name)
-        given = [value for value in values.getlist(name) if value != ""]
+        given = [value for value in values.getlist(name) if value != "" or issubclass(model, Query)]
         if given:
             data[name] = given if field and _is_list(field.annotation) else given[-1]
     return data
@@ -72,8 +81,11 @@ def _strip(value: object, at: str) -> Iterator[str]:
         extra = value.model_extra or {}
         yield from (f"{at}{name}" for name in extra)
         extra.clear()
-        for name in type(value).model_fields:
-            yield from _strip(getattr(value, name), f"{at}{name}.")
+        given = value.model_fields_set
+        # What wasn't sent is a default, in which nothing is unknown.
+        for name in type(value).model_fields if given else ():
+            if name in given:
+                yield from _strip(getattr(value, name), f"{at}{name}.")
     elif isinstance(value, dict):
         for name, item in cast("dict[str, object]", value).items():
             yield from _strip(item, f"{at}{name}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 
 def signature() -> str:
@@ -29,7 +29,7 @@ def grant(rows: Rows, secret: str, agent: Row, conversation: str | None, now: fl
     rows.put("grant", row["id"], row)
 
 
-def known(rows: Rows, agent: str, secret: str, now: float) -> Row | None:
+def known(rows: Snapshot, agent: str, secret: str, now: float) -> Row | None:
     """The grant behind a secret, None if it is unknown, expired, used up or another agent's. Uses nothing up."""
     row = rows.get("grant", _digest(secret))
     return row if row and row["agent"] == agent and row["expires"] >= now else None

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import agents
+from . import agents, versions
 from .envelopes import invalid, not_found
 from .routing import Call, route
 from .schema import Body, Form, Query
@@ -32,7 +32,7 @@ class AvatarForm(Form):
 
 async def link(call: Call[Body, Query]) -> dict[str, Any]:
     """GET /v1/convai/agents/{id}/link. There is a token only where the agent was given a `shareable_token`."""
-    with call.rows() as rows:
+    with call.reading() as rows:
         agent = agents.find(rows, call.id)
     shared = agent["settings"]["platform_settings"]["auth"]["shareable_token"]
     token = {
@@ -56,13 +56,13 @@ async def avatar(call: Call[AvatarForm, Query]) -> dict[str, Any]:
         agent = agents.find(rows, call.id)
         rows.keep("avatar", call.id, data)
         agent["settings"]["platform_settings"]["widget"]["avatar"] = {"type": "image", "url": url}
-        agents.renew(rows, agent, agent["settings"], call.now)
+        versions.renew(rows, agent, agent["settings"], call.now)
     return {"agent_id": call.id, "avatar_url": url}
 
 
 async def _image(request: Request) -> Response:
     state, id = request.app.state.setup.state, request.path_params["id"]
-    with state.rows(state.owner("agent", id) or "") as rows:
+    with state.reading(state.owner("agent", id) or "") as rows:
         data = rows.kept("avatar", id)
     if data is None:
         raise not_found("avatar_not_found", f"Agent with id {id} has no avatar.")

@@ -11,9 +11,14 @@ from .conversation_config import AgentConfig
 
 _MOST = 50
 _LONGEST = 1000
+_READ = 100_000
+_BREAKS = r"\"\u201c\u201d\u201e«»\n"
+_ENDS = rf".!?\u3002\uff01\uff1f{_BREAKS}"
+# What is neither is taken whole too, and nothing is given back: no part of a prompt is read a third time.
 _LINE = re.compile(
-    r"[\"\u201c\u201e«](?P<quoted>[^\"\u201c\u201d\u201e«»\n]{2,1000})[\"\u201c\u201d»]"
-    r"|(?P<asked>[^.!?\u3002\uff01\uff1f\n\"\u201c\u201d\u201e«»]{2,1000}[?\uff1f])"
+    rf"[\"\u201c\u201e«](?P<quoted>[^{_BREAKS}]{{2,{_LONGEST}}}+)[\"\u201c\u201d»]"
+    rf"|(?P<asked>[^{_ENDS}]{{2,}}+[?\uff1f])"
+    rf"|[^{_ENDS}]++"
 )
 
 
@@ -25,7 +30,7 @@ def lines(user: AgentConfig) -> list[str]:
 
 
 def _in_prompt(prompt: str) -> Iterator[str]:
-    for found in _LINE.finditer(prompt):
-        line = (found["quoted"] or found["asked"]).strip(" -*\t")
-        if line:
+    for found in _LINE.finditer(prompt, 0, _READ):
+        line = (found["quoted"] or found["asked"] or "").strip(" -*\t")
+        if 0 < len(line) <= _LONGEST:
             yield line

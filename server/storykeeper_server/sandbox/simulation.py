@@ -127,7 +127,7 @@ async def stream(call: Simulate) -> Response:
 
 
 async def _run(call: Simulate) -> dict[str, Any]:
-    with call.rows() as rows:
+    with call.reading() as rows:
         agent = agents.find(rows, call.id)
         sources = rag.documents(rows, agent["settings"])
     # In a thread, because a large knowledge base takes a moment to read and others are waiting too.

@@ -33,7 +33,7 @@ def synthesiser() -> str:
 async def speak(text: str, *, rate: int = 16_000, speed: float = 1.0, language: str = "en") -> bytes:
     """Mono 16-bit PCM of `text`, the same for the same input; what is beyond 40,000 characters isn't spoken."""
     make = partial(_speak, text[:_MOST_CHARACTERS], rate, min(max(speed, 0.5), 2.0), language)
-    return await anyio.to_thread.run_sync(make, abandon_on_cancel=True)
+    return await anyio.to_thread.run_sync(make)
 
 
 def _speak(text: str, rate: int, speed: float, language: str) -> bytes:

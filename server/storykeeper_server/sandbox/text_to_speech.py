@@ -18,7 +18,7 @@ from .envelopes import Refusal, Reply, invalid, not_found
 from .plans import PLANS, Plan
 from .routing import Call, route
 from .schema import Body, Part, Query
-from .state import Row, Rows
+from .state import Row, Snapshot
 from .voice_settings import Settings, checked
 
 Streamed = Literal[
@@ -133,7 +133,7 @@ def _media(call: Asked) -> str:
 
 async def _spoken(call: Asked) -> Spoken:
     plan, body = call.setup.plan, call.body
-    with call.rows() as rows:
+    with call.reading() as rows:
         model, settings = _admitted(rows, call)
     most = plan.flash if model.quick else plan.standard
     try:
@@ -162,7 +162,7 @@ async def _made(call: Asked, speed: float) -> tuple[bytes, float]:
     return await anyio.to_thread.run_sync(speech.encode, pcm, rate, output_format), len(pcm) / 2 / rate
 
 
-def _admitted(rows: Rows, call: Asked) -> tuple[Speech, Row]:
+def _admitted(rows: Snapshot, call: Asked) -> tuple[Speech, Row]:
     # In the service's order: what the plan allows, what is there, what the rules say.
     body, plan, model = call.body, call.setup.plan, SPEECH.get(call.body.model_id)
     _check_plan(call, plan)

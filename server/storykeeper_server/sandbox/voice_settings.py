@@ -47,7 +47,7 @@ async def read_default(call: Call[Body, Query]) -> dict[str, Any]:
 
 async def read(call: Call[Body, Query]) -> dict[str, Any]:
     """GET /v1/voices/{id}/settings"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         voice_store.find(rows, call.id)
         return voice_store.settings(rows, call.id)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .catalogue import PREMADE
 from .envelopes import Refusal, not_found
 from .recordings import Recording
-from .state import Row, Rows
+from .state import Row, Rows, Snapshot
 
 DEFAULT_SETTINGS: Row = {
     "stability": 0.5,
@@ -18,7 +18,7 @@ DEFAULT_SETTINGS: Row = {
 }
 
 
-def find(rows: Rows, id: str) -> Row:
+def find(rows: Snapshot, id: str) -> Row:
     """A voice that can be used, or the service's 404."""
     voice = rows.get("voice", id) or PREMADE.get(id)
     if voice is None:
@@ -26,7 +26,7 @@ def find(rows: Rows, id: str) -> Row:
     return voice
 
 
-def usable(rows: Rows, id: str) -> Row:
+def usable(rows: Snapshot, id: str) -> Row:
     """A voice that may speak: it exists, and was verified where that is required. Else the service's 404 or 403."""
     voice = find(rows, id)
     if voice.get("requires_verification"):
@@ -35,7 +35,7 @@ def usable(rows: Rows, id: str) -> Row:
     return voice
 
 
-def own(rows: Rows, id: str) -> Row:
+def own(rows: Snapshot, id: str) -> Row:
     """A voice that can be changed, or the service's 404."""
     voice = rows.get("voice", id)
     if voice is None:
@@ -48,7 +48,7 @@ def missing(id: str) -> Refusal:
     return not_found("voice_not_found", f"A voice with voice_id '{id}' was not found.", "voice_id")
 
 
-def settings(rows: Rows, id: str) -> Row:
+def settings(rows: Snapshot, id: str) -> Row:
     """How a voice speaks when a request doesn't say."""
     return rows.get("voice settings", id) or DEFAULT_SETTINGS
 

@@ -101,7 +101,7 @@ class VoiceQuery(Query):
 async def add(call: Call[VoiceForm, Query]) -> dict[str, Any]:
     """POST /v1/voices/add"""
     form, plan, switches = call.body, call.setup.plan, call.setup.switches
-    with call.rows() as rows:
+    with call.reading() as rows:
         room_for_voice(rows, plan, call.now)
     added = await recordings.taken(form.files, switches, clean=form.remove_background_noise)
     voice = _voice(call)
@@ -131,7 +131,7 @@ def _voice(call: Call[VoiceForm, Query]) -> Row:
 async def edit(call: Call[EditForm, Query]) -> dict[str, str]:
     """POST /v1/voices/{id}/edit. Counts as an add/edit operation of the month."""
     form, plan = call.body, call.setup.plan
-    with call.rows() as rows:
+    with call.reading() as rows:
         room_for_edit(rows, plan, call.now)
         voice_store.own(rows, call.id)
     added = await recordings.taken(form.files or [], call.setup.switches, clean=form.remove_background_noise)
@@ -147,7 +147,7 @@ async def edit(call: Call[EditForm, Query]) -> dict[str, str]:
 
 async def read(call: Call[Body, VoiceQuery]) -> dict[str, Any]:
     """GET /v1/voices/{id}"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         voice, settings = voice_store.find(rows, call.id), voice_store.settings(rows, call.id)
     return {**_view(voice), "settings": settings}
 
@@ -161,7 +161,7 @@ async def delete(call: Call[Body, Query]) -> dict[str, str]:
 
 async def read_all(call: Call[Body, AllQuery]) -> dict[str, Any]:
     """GET /v1/voices"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         own = sorted(call.listed(rows, "voice"), key=lambda voice: voice["created"], reverse=True)
     return {"voices": [_view(voice) for voice in [*own, *PREMADE.values()]]}
 
@@ -169,7 +169,7 @@ async def read_all(call: Call[Body, AllQuery]) -> dict[str, Any]:
 async def index(call: Call[Body, VoicesQuery]) -> dict[str, Any]:
     """GET /v2/voices. The premade voices come on top of the first page, as the service documents."""
     query = call.query
-    with call.rows() as rows:
+    with call.reading() as rows:
         own = [voice for voice in call.listed(rows, "voice") if _matches(voice, query)]
     premade = [voice for voice in PREMADE.values() if _matches(voice, query)]
     by = "name" if query.sort == "name" else "created"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from . import convai_settings
+from .addresses import leads_here
 from .envelopes import invalid
 from .routing import Call, route
 from .schema import Body, Part, Query
-from .state import Row, Rows
+from .state import Row, Snapshot
 
 Event = Literal["voice_library_removal_notice", "speech_to_text", "agent_qa", "flows"]
 
@@ -79,28 +79,19 @@ def _check_url(url: str) -> None:
         right = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         right = False
-    if not right or not (url.startswith("https://") or (url.startswith("http://") and is_loopback(url))):
+    if not right or not (url.startswith("https://") or (url.startswith("http://") and leads_here(url))):
         raise invalid("invalid_webhook_url", "The webhook URL must be an HTTPS URL.", "webhook_url")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine, by its host's name or address alone."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def index(call: Call[Body, WebhooksQuery]) -> dict[str, Any]:
     """GET /v1/workspace/webhooks"""
-    with call.rows() as rows:
+    with call.reading() as rows:
         webhooks = sorted(rows.all("webhook"), key=lambda webhook: (webhook["created"], webhook["id"]))
         users = _users(rows) if call.query.include_usages else None
     return {"webhooks": [_view(webhook, users) for webhook in webhooks]}
 
 
-def _users(rows: Rows) -> dict[str, list[str | None]]:
+def _users(rows: Snapshot) -> dict[str, list[str | None]]:
     agents = [agent["settings"]["platform_settings"]["workspace_overrides"]["webhooks"] for agent in rows.all("agent")]
     return {
         "ConvAI Settings": [convai_settings.read_row(rows)["webhooks"]["post_call_webhook_id"]],
@@ -147,7 +138,7 @@ async def delete(call: Call[Body, Query]) -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _find(rows: Rows, id: str) -> Row:
+def _find(rows: Snapshot, id: str) -> Row:
     webhook = rows.get("webhook", id)
     if webhook is None:
         raise convai_settings.missing(id)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from .conversation_config import Translation
 from .schema import Part
 
 EmbedVariant = Literal["tiny", "compact", "full", "expandable"]
@@ -127,18 +128,13 @@ class TextsTranslation(Part):
     text: dict[str, str] = {}
 
 
-class TermsTranslation(Part):
-    source_hash: str
-    text: str
-
-
 class WidgetPreset(Part):
     text_contents: Texts | None = None
     text_contents_translation: TextsTranslation | None = None
     terms_text: str | None = None
     terms_html: str | None = None
     terms_key: str | None = None
-    terms_translation: TermsTranslation | None = None
+    terms_translation: Translation | None = None
 
 
 class Widget(Part):

@@ -23,7 +23,7 @@ class WidgetQuery(Query):
 async def read(call: Call[Body, WidgetQuery]) -> dict[str, Any]:
     """GET /v1/convai/agents/{id}/widget. A signature that opens it isn't used up."""
     state, signature = call.setup.state, call.query.conversation_signature
-    with state.rows(call.workspace or state.owner("agent", call.id) or "") as rows:
+    with state.reading(call.workspace or state.owner("agent", call.id) or "") as rows:
         agent = agents.find(rows, call.id)
         signed = signature is not None and sessions.known(rows, call.id, signature, call.now) is not None
     public = not agent["settings"]["platform_settings"]["auth"]["enable_auth"]

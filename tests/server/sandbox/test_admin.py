@@ -125,6 +125,53 @@ async def test_the_log_is_bounded_and_can_be_cleared() -> None:
     assert empty == {"requests": [], "count": 0}
 
 
+async def test_what_is_kept_of_a_request_is_bounded() -> None:
+    """Names and paths may be as long and as many as a client likes."""
+    name = "x" * 5000
+    async with connect() as client:
+        await client.post(f"/v1/{name}?{'&'.join(f'{name[:300]}{number}=1' for number in range(150))}")
+        await client.post(TEXT, json={f"{number}{name}": 1 for number in range(200)}, headers=KEY)
+        await client.post(
+            "/v1/voices/add", files=[(f"{number}{name[:300]}", b"x") for number in range(200)], headers=KEY
+        )
+        for number in range(10):
+            await client.post(TEXT, json={"text": "x", **{f"{number} {n}{name}": 1 for n in range(500)}}, headers=KEY)
+        log = await client.get("/_sandbox/requests")
+        warnings = await client.get("/_sandbox/warnings")
+
+    entries = log.json()["requests"]
+    assert [len(entry["parts"]) for entry in entries[:3]] == [0, 100, 100]
+    assert len(entries[0]["query"]) == 100
+    assert len(log.text) < 200_000
+    assert len(warnings.json()["warnings"]) == 1000
+    assert len(warnings.text) < 400_000
+
+
+async def test_a_link_s_secret_is_not_logged() -> None:
+    """Who knows it may read the file."""
+    files = {"file": ("a.txt", b"Dear Anna", "text/plain")}
+    async with connect(at="http://127.0.0.1:8765") as client:
+        made = (await client.post("/v1/convai/knowledge-base/file", files=files, headers=KEY)).json()["id"]
+        link = (await client.get(f"/v1/convai/knowledge-base/{made}/source-file-url", headers=KEY)).json()["signed_url"]
+        read = await client.get(link)
+        log = await client.get("/_sandbox/requests?path=/storage/*")
+
+    assert read.content == b"Dear Anna"
+    assert [entry["path"] for entry in log.json()["requests"]] == ["/storage/knowledge-base/***"]
+    assert link.rpartition("/")[2] not in log.text
+
+
+async def test_unknown_fields_of_one_operation_are_kept_once() -> None:
+    """Whatever the ids in its path."""
+    async with connect() as client:
+        for _ in range(3):
+            made = await client.post("/v1/convai/agents/create", json={"conversation_config": {}}, headers=KEY)
+            await client.patch(f"/v1/convai/agents/{made.json()['agent_id']}", json={"colour": 1}, headers=KEY)
+        warnings = (await client.get("/_sandbox/warnings")).json()["warnings"]
+
+    assert warnings == [{"path": "/v1/convai/agents/{id}", "field": "body.colour"}]
+
+
 async def test_unknown_fields_can_be_read() -> None:
     """Where they were sent, and what they were."""
     async with connect() as client:
@@ -144,6 +191,27 @@ async def test_time_can_be_moved() -> None:
     assert now == {"now": 1000.0 + 31 * 24 * 3600}
     month = 30 * 24 * 3600
     assert after["next_character_count_reset_unix"] - before["next_character_count_reset_unix"] == month
+
+
+async def test_time_can_not_be_moved_for_ever() -> None:
+    """Each step may be within bounds, and all of them together not."""
+    decade = {"advance": 10 * 366 * 24 * 3600}
+    async with connect() as client:
+        steps = [(await client.post("/_sandbox/clock", json=decade)).status_code for _ in range(11)]
+        after = await client.get("/v1/user/subscription", headers=KEY)
+
+    assert steps == [200] * 10 + [422]
+    assert after.status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_a_clock_only_goes_forward(seconds: float) -> None:
+    """By a number of seconds."""
+    clock = Clock(lambda: 1000.0)
+    with pytest.raises(ValueError, match="only goes forward"):
+        clock.advance(seconds)
+
+    assert clock() == 1000.0
 
 
 async def test_switches_can_be_turned_while_it_runs() -> None:
@@ -213,21 +281,17 @@ async def test_what_cannot_be_meant_changes_nothing(method: str, path: str, body
         ("http://localhost", "::1", {"origin": "http://localhost"}, 200),
         ("http://[::1]:80", "127.0.0.1", {}, 200),
         ("http://127.0.0.1:8765", "127.0.0.1", {"origin": "http://127.0.0.1:8765"}, 200),
-        ("http://rebound.example", "127.0.0.1", {}, 403),
-        ("http://127.0.0.1.example", "127.0.0.1", {}, 403),
         ("http://127.0.0.1:8765", "127.0.0.1", {"origin": "http://127.0.0.1:3000"}, 403),
         ("http://127.0.0.1:8765", "127.0.0.1", {"origin": "https://elsewhere.example"}, 403),
         ("http://127.0.0.1:8765", "127.0.0.1", {"origin": "null"}, 403),
         ("http://127.0.0.1:8765", "192.0.2.1", {}, 403),
-        ("http://127.0.0.1:8765", "127.0.0.1", {"host": ""}, 403),
-        ("http://127.0.0.1:8765", "127.0.0.1", {"host": "[::1"}, 403),
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/_sandbox/requests"), ("DELETE", "/_sandbox/faults")])
 async def test_only_this_machine_is_answered(
     at: str, caller: str, headers: dict[str, str], status: int, method: str, path: str
 ) -> None:
-    """Neither another host, nor a page of another origin, nor a name that was rebound to this machine."""
+    """Neither another host, nor a page of another origin."""
     async with connect(at=at, caller=caller) as client:
         answer = await client.request(method, path, headers=headers)
 

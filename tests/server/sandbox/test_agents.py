@@ -25,7 +25,7 @@ PIXEL = b"\x89PNG\r\n\x1a\n" + bytes(32)
 def connect(sandbox: Any, key: str | None = "sandbox") -> httpx.AsyncClient:
     """A client of a sandbox, with a key or without."""
     headers = {"xi-api-key": key} if key else {}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(sandbox), base_url="http://sandbox", headers=headers)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(sandbox), base_url="http://127.0.0.1", headers=headers)
 
 
 async def create(client: httpx.AsyncClient, config: dict[str, Any] | None = None, **more: Any) -> str:
@@ -213,6 +213,29 @@ async def test_lists_in_a_change_replace_or_are_added(append: bool, left: list[s
         changed = await client.patch(f"{AGENTS}/{agent}", json={"conversation_config": {"asr": {"keywords": ["b"]}}})
 
     assert changed.json()["conversation_config"]["asr"]["keywords"] == left
+
+
+@pytest.mark.parametrize(("replace", "left"), [(False, {"a", "b"}), (True, {"b"})])
+async def test_names_of_one_s_own_are_merged_or_replaced(replace: bool, left: set[str]) -> None:
+    """Which of the two the service does is a switch; all else is merged in either case."""
+    async with connect(build(State(None), switches=Switches(patch_replaces_maps=replace))) as client:
+
+        def settings(name: str) -> dict[str, Any]:
+            variables = {"dynamic_variables": {"dynamic_variable_placeholders": {name: "x"}}}
+            collected = {name: {"type": "string", "description": "x"}}
+            return {
+                "conversation_config": {"agent": variables},
+                "platform_settings": {"data_collection": collected},
+                "workflow": {"nodes": {name: {"type": "start", "position": {"x": 0, "y": 0}, "edge_order": []}}},
+            }
+
+        made = await client.post(f"{AGENTS}/create", json={**settings("a"), "name": "Dorothy"})
+        changed = (await client.patch(f"{AGENTS}/{made.json()['agent_id']}", json=settings("b"))).json()
+
+    assert {*changed["conversation_config"]["agent"]["dynamic_variables"]["dynamic_variable_placeholders"]} == left
+    assert {*changed["platform_settings"]["data_collection"]} == left
+    assert {*changed["workflow"]["nodes"]} - {"start_node"} == left
+    assert (changed["name"], changed["conversation_config"]["agent"]["language"]) == ("Dorothy", "en")
 
 
 @pytest.mark.parametrize(("reset", "left"), [(False, None), (True, False)])

@@ -22,7 +22,9 @@ TEXT = "/v1/convai/knowledge-base/text"
 def connect(*keys: str, caller: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
     """A client that uses the first of a fresh sandbox's keys."""
     transport = httpx.ASGITransport(build(State(None), keys=keys, **options), client=(caller, 5))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": keys[0].split()[0]})
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": keys[0].split()[0]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ async def test_no_operation_is_open_to_a_key_without_permissions(judge: object) 
     """Whatever the sandbox serves is refused to it, malformed, not served, or among the few that need none."""
     answered: set[str] = set()
     transport = httpx.ASGITransport(app.build(State(None), keys=["none scopes="]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for method, path in official_operations():
             answer = await client.request(
                 method, path.replace("{", "").replace("}", ""), headers={"xi-api-key": "none"}

@@ -26,7 +26,7 @@ def connect(state: State, clock: Clock | None = None, key: str | None = "sandbox
     """A client of a sandbox that shares `state` with the test."""
     sandbox = build(state, clock=clock or Clock(lambda: NOW), **options)
     headers = {"xi-api-key": key} if key else {}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(sandbox), base_url="http://sandbox", headers=headers)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(sandbox), base_url="http://127.0.0.1", headers=headers)
 
 
 async def create(client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:

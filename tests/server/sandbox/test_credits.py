@@ -24,7 +24,7 @@ SUBSCRIPTION = "/v1/user/subscription"
 def connect(state: State | None = None, key: str = "sandbox", **options: Any) -> httpx.AsyncClient:
     """A client of a sandbox, fresh unless a state is given."""
     transport = httpx.ASGITransport(build(state or State(None), **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": key})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": key})
 
 
 def spend(state: State, credits: int, now: float = 1_800_000_000.0) -> None:

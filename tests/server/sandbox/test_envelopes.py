@@ -20,7 +20,7 @@ def connect(key: str | None = "sandbox", **options: Any) -> httpx.AsyncClient:
     """A client of a fresh sandbox."""
     headers = {"xi-api-key": key} if key else {}
     transport = httpx.ASGITransport(build(State(None), **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,8 @@ async def test_a_missing_resource_is_found_before_a_broken_rule() -> None:
         ("GET", "/v1/history"),
         ("POST", "/v1/text-to-dialogue"),
         ("GET", "/v1/convai/agents/summaries"),
-        ("GET", "/v2/elsewhere"),
+        ("GET", "/v1/voices/accents"),
+        ("POST", "/v1/voices/pvc"),
     ],
 )
 async def test_what_is_not_emulated_says_so(method: str, path: str) -> None:
@@ -155,12 +156,62 @@ async def test_a_body_beyond_the_limit_is_refused() -> None:
     assert text.json()["detail"]["code"] == "request_too_large"
 
 
+@pytest.mark.parametrize(
+    ("body", "errors", "inputs"),
+    [
+        ({"tags": [1] * 1000}, 1000, {1}),
+        ({"tags": [1] * 150_000}, 1, {None}),
+        ({"tags": [["x" * 600_000], ["x" * 600_000], 7]}, 3, {None}),
+        ({"tags": [7, "x", ["x" * 1_100_000]]}, 2, {7, None}),
+    ],
+)
+async def test_what_is_told_of_schema_errors_is_bounded(body: Any, errors: int, inputs: set[Any]) -> None:
+    """However many there are, and however much each would repeat of what was sent."""
+    async with connect() as client:
+        answer = await client.post("/v1/convai/agents/create", json={"conversation_config": {}, **body})
+    detail = answer.json()["detail"]
+
+    assert answer.status_code == 422
+    assert len(detail) == errors
+    assert {error["input"] for error in detail if not isinstance(error["input"], list)} == inputs
+    assert len(answer.content) < 1_100_000
+
+
+async def test_json_of_very_many_items_is_too_large() -> None:
+    """Though it isn't long; a text may have as many commas as texts have."""
+    async with connect(switches=Switches(max_knowledge_characters=9_000_000)) as client:
+        items = await client.post("/v1/convai/agents/create", json={"conversation_config": {}, "tags": [[]] * 300_000})
+        text = await client.post(TEXT, json={"text": "x, " * 20 + "And so on, and on for quite some time. " * 230_000})
+
+    assert (items.status_code, items.json()["detail"]["code"]) == (413, "request_too_large")
+    assert text.status_code == 200
+
+
+async def test_json_has_a_limit_of_its_own() -> None:
+    """Texts for the knowledge base have a larger one, and forms the largest."""
+    limits = Switches(max_json_bytes=1000, max_knowledge_bytes=3000, max_body_bytes=9000)
+    many = {"name": "x" * 2000, "conversation_config": {}}
+    async with connect(switches=limits) as client:
+        agent = await client.post("/v1/convai/agents/create", json=many)
+        text = await client.post(TEXT, json={"text": "x" * 2000})
+        longer = await client.patch(f"{TEXT.removesuffix('/text')}/{text.json()['id']}", json={"content": "x" * 2500})
+        longest = await client.post(TEXT, json={"text": "x" * 4000})
+        file = await client.post(
+            f"{TEXT.removesuffix('text')}file", files={"file": ("a.txt", b"x" * 400 + b" " * 5000)}
+        )
+        huge = await client.post(f"{TEXT.removesuffix('text')}file", files={"file": ("a.txt", b"x" * 10_000)})
+
+    answers = (agent, text, longer, longest, huge)
+    assert [answer.status_code for answer in answers] == [413, 200, 200, 413, 413]
+    assert file.status_code != 413
+
+
 async def test_unknown_fields_are_accepted_and_remembered() -> None:
     """The service ignores a misplaced setting; the sandbox ignores it too, but tells."""
     state = State(None)
     transport = httpx.ASGITransport(build(state))
     body = {"conversation_config": {"tts": {"speeed": 0.9}}, "platform_settings": {"guardrails": {"self_harm": {}}}}
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         headers = {"xi-api-key": "sandbox"}
         made = await client.post("/v1/convai/agents/create?colour=red", json=body, headers=headers)
         agent = (await client.get(f"/v1/convai/agents/{made.json()['agent_id']}", headers=headers)).json()

@@ -42,7 +42,7 @@ def connect(**options: Any) -> httpx.AsyncClient:
 def direct(sandbox: Any) -> httpx.AsyncClient:
     """A client of that sandbox."""
     transport = httpx.ASGITransport(sandbox)
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 async def add(client: httpx.AsyncClient, text: str = "x", **more: Any) -> str:
@@ -388,6 +388,25 @@ async def test_operations_on_several_take_one_to_twenty(path: str, ids: list[str
     assert answer.json()["detail"][0]["loc"] == ["body", "document_ids"]
 
 
+async def test_an_agent_that_loses_a_document_gets_a_new_version() -> None:
+    """As by any other change; the version before still names it."""
+    clock = Clock(lambda: 1000.0)
+    async with connect(clock=clock) as client:
+        document = await add(client)
+        user, other = await agent(client, ("text", document)), await agent(client)
+        before = [(await client.get(f"{AGENTS}/{id}")).json() for id in (user, other)]
+        clock.advance(60)
+        await client.delete(f"{BASE}/{document}?force=true")
+        after = [(await client.get(f"{AGENTS}/{id}")).json() for id in (user, other)]
+        old = (await client.get(f"{AGENTS}/{user}", params={"version_id": before[0]["version_id"]})).json()
+
+    prompts = [seen["conversation_config"]["agent"]["prompt"]["knowledge_base"] for seen in (after[0], old)]
+    assert [len(knowledge) for knowledge in prompts] == [0, 1]
+    assert after[0]["version_id"] != before[0]["version_id"]
+    assert after[0]["metadata"]["updated_at_unix_secs"] == 1060
+    assert after[1] == before[1]
+
+
 async def test_a_folder_with_something_in_it_is_only_deleted_by_force() -> None:
     """Then all that is in it goes too, out of the agents and out of the store."""
     async with connect() as client:
@@ -656,6 +675,29 @@ async def test_other_hosts_are_never_contacted(url: str) -> None:
     assert document["extracted_inner_html"].startswith("[Sandbox: http")
     assert "was not fetched" in document["extracted_inner_html"]
     assert size == {"number_of_pages": 0}
+
+
+@pytest.mark.parametrize(
+    ("origin", "fetched"),
+    [
+        ("http://localhost:3000", True),
+        ("https://127.0.0.1", True),
+        ("https://elsewhere.example", False),
+        ("http://localhost.elsewhere.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+async def test_pages_of_this_machine_are_not_fetched_for_web_pages_of_others(*, origin: str, fetched: bool) -> None:
+    """Else any of them could read what only this machine can; neither when a page is added nor when it is refreshed."""
+    async with serving(site()) as here, connect() as client:
+        client.headers["origin"] = origin
+        made = (await client.post(f"{BASE}/url", json={"url": f"{here}/"})).json()["id"]
+        added = (await client.get(f"{BASE}/{made}")).json()["extracted_inner_html"]
+        await client.post(f"{BASE}/{made}/refresh")
+        refreshed = (await client.get(f"{BASE}/{made}")).json()["extracted_inner_html"]
+
+    assert [not text.startswith("[Sandbox: http") for text in (added, refreshed)] == [fetched, fetched]
 
 
 async def test_the_old_way_needs_a_file_or_a_page() -> None:

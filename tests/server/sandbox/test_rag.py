@@ -30,7 +30,7 @@ def still() -> Clock:
 def connect(sandbox: Any) -> httpx.AsyncClient:
     """A client of that sandbox."""
     transport = httpx.ASGITransport(sandbox)
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 async def add(client: httpx.AsyncClient, text: str = LONG, **more: Any) -> str:

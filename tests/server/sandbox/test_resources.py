@@ -20,7 +20,7 @@ SESSIONS = "/v1/convai/conversation"
 ERIC = "cjVigY5qzO86Huf0OWal"
 
 
-def connect(address: str = "http://sandbox", **options: Any) -> httpx.AsyncClient:
+def connect(address: str = "http://127.0.0.1", **options: Any) -> httpx.AsyncClient:
     """A client of a fresh sandbox."""
     transport = httpx.ASGITransport(build(State(None), **options))
     return httpx.AsyncClient(transport=transport, base_url=address, headers={"xi-api-key": "sandbox"})
@@ -275,6 +275,7 @@ async def test_an_agent_s_voice_must_exist_unless_switched_off() -> None:
         ("en", "eleven_v3_conversational", 200),
         ("en", "eleven_v4_turbo", 200),
         ("en", "eleven_flash_v2_5", 400),
+        ("en", "eleven_multilingual_v2", 400),
         ("de", "eleven_flash_v2", 400),
         ("de", "eleven_multilingual_v2", 400),
         ("de", "eleven_turbo_v2_5", 200),
@@ -291,6 +292,31 @@ async def test_language_and_model_must_fit(language: str, model: str, status: in
     assert answer.status_code == status
     if status == 400:
         assert answer.json()["detail"]["status"] == "invalid_agent_config"
+
+
+@pytest.mark.parametrize(("presets", "status"), [({"es": {}}, 200), ({"en": {}}, 400), ({}, 400)])
+async def test_an_english_agent_with_other_languages_may_use_their_models(presets: Any, status: int) -> None:
+    """Its own goes too; one that knows neither doesn't."""
+    config = {"agent": {"language": "en"}, "language_presets": {id: {"overrides": {}} for id in presets}}
+    async with connect() as client:
+        answers = [
+            (await create(client, {**config, "tts": {"model_id": model}})).status_code
+            for model in ("eleven_flash_v2_5", "eleven_turbo_v2_5", "eleven_flash_v2", "eleven_multilingual_v2")
+        ]
+
+    assert answers == [status, status, 200, 400]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_v3_may_be_for_english_only(*, allowed: bool) -> None:
+    """One report says so."""
+    async with connect(switches=Switches(v3_in_other_languages=allowed)) as client:
+        answers = [
+            (await create(client, {"agent": {"language": language}, "tts": {"model_id": "eleven_v3_conversational"}}))
+            for language in ("en", "es")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 200 if allowed else 400]
 
 
 async def test_an_allowlist_has_at_most_ten_hosts() -> None:
@@ -383,14 +409,14 @@ async def test_agents_come_newest_first_and_in_pages() -> None:
 
 async def test_a_signed_url_is_secure_where_the_sandbox_is() -> None:
     """Behind HTTPS, and under a path, the URL says so."""
-    async with connect("https://sandbox.example:8443") as client:
+    async with connect("https://localhost:8443") as client:
         agent = (await create(client)).json()["agent_id"]
         query = {"agent_id": agent, "include_conversation_id": True}
         url = (await client.get(f"{SESSIONS}/get-signed-url", params=query)).json()["signed_url"]
         unknown = await client.get(f"{SESSIONS}/get-signed-url", params={"agent_id": "nobody"})
         nameless = await client.get(f"{SESSIONS}/get-signed-url")
 
-    assert url.startswith("wss://sandbox.example:8443/v1/convai/conversation?")
+    assert url.startswith("wss://localhost:8443/v1/convai/conversation?")
     assert "conversation_id=conv_" in url
     assert (unknown.status_code, nameless.status_code) == (404, 422)
 
@@ -398,7 +424,7 @@ async def test_a_signed_url_is_secure_where_the_sandbox_is() -> None:
 async def test_tokens_of_private_agents_need_a_key() -> None:
     """Agents are public until they are told otherwise."""
     transport = httpx.ASGITransport(build(State(None)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         client.headers["xi-api-key"] = "sandbox"
         public = (await create(client)).json()["agent_id"]
         private = (await create(client, platform_settings={"auth": {"enable_auth": True}})).json()["agent_id"]

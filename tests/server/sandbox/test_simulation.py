@@ -23,7 +23,7 @@ TEXT = "I was born in Cork in 1941.\n\nI came to Liverpool on the boat, with a c
 def connect(**options: Any) -> httpx.AsyncClient:
     """A client of a fresh sandbox."""
     transport = httpx.ASGITransport(build(State(None), **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 async def create(client: httpx.AsyncClient, *, greeting: str = "Hello, {{visitor}}.", **prompt: Any) -> str:
@@ -72,6 +72,17 @@ async def test_without_lines_it_asks_the_usual_questions() -> None:
     spoken = said(answer)
     assert spoken[0] == ("user", "What do you remember?")
     assert "AI" in spoken[-1][1]
+
+
+@pytest.mark.parametrize("start", ["a" * 1_000_000, "a? " * 40, f"{'a' * 2000}? "])
+async def test_a_prompt_is_read_within_bounds(start: str) -> None:
+    """Neither what comes after a hundred thousand letters nor a sentence of more than a thousand is said."""
+    async with connect() as client:
+        answer = await simulate(client, await create(client, greeting=""), f'{start} Ask "Who are you?"')
+    asked = [words for role, words in said(answer) if role == "user"]
+
+    assert ("Who are you?" in asked) == (len(start) < 100_000)
+    assert all(len(words) <= 1000 for words in asked)
 
 
 @pytest.mark.parametrize(("limit", "turns"), [(-1, 0), (0, 0), (1, 1), (2, 2), (3, 3), (10_000, 7)])

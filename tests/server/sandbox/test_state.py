@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -37,6 +41,45 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with State(path).rows("w") as rows:
         assert rows.get("counter", "c") == {"n": 800}
     assert codes == [0, 0, 0, 0]
+
+
+@pytest.mark.anyio
+async def test_who_reads_waits_for_no_writer_and_who_writes_not_for_long(
+    tmp_path: Path, recording: Callable[[float], bytes]
+) -> None:
+    """Another process is in the middle of a change; what it changed isn't seen yet."""
+    path = tmp_path / "sandbox.db"
+    transport = httpx.ASGITransport(build(State(path, busy_seconds=0.01)))
+    base, agents = "/v1/convai/knowledge-base", "/v1/convai/agents"
+    headers = {"xi-api-key": "sandbox"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+        await client.get("/v1/user")  # opens the account
+        document = (await client.post(f"{base}/text", json={"text": "Born in Cork."})).json()["id"]
+        agent = (await client.post(f"{agents}/create", json={"conversation_config": {}})).json()["agent_id"]
+        sample = {"files": ("a.wav", recording(1.0))}
+        voice = (await client.post("/v1/voices/add", data={"name": "Dot"}, files=sample)).json()["voice_id"]
+        reads = [
+            "/v1/user",
+            "/v1/user/subscription",
+            "/v2/voices",
+            f"/v1/voices/{voice}",
+            f"/v1/voices/{voice}/settings",
+        ]
+        reads += [agents, f"{agents}/{agent}", f"{agents}/{agent}/widget", f"{agents}/{agent}/link"]
+        reads += [base, f"{base}/{document}", f"{base}/{document}/content", f"{base}/{document}/dependent-agents"]
+        reads += [f"{base}/{document}/rag-index", f"{base}/rag-index", f"{base}/search?query=cork", "/_sandbox"]
+        reads += ["/v1/convai/conversations", "/v1/convai/settings", "/v1/workspace/webhooks", "/_sandbox/warnings"]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("DELETE FROM rows")
+            read = {url: (await client.get(url)).status_code for url in reads}
+            written = await client.post(f"{base}/text", json={"text": "x"})
+            other.execute("ROLLBACK")
+        after = await client.post(f"{base}/text", json={"text": "x"})
+
+    assert read == dict.fromkeys(reads, 200)
+    assert (written.status_code, written.json()["detail"]["code"]) == (503, "service_unavailable")
+    assert after.status_code == 200
 
 
 @pytest.mark.anyio
@@ -73,7 +116,7 @@ def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:
     async def use() -> None:
         transport = httpx.ASGITransport(app)
         headers = {"xi-api-key": "a-very-secret-key"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
             assert (await client.get("/v1/user")).status_code == 200
 
     anyio.run(use)
@@ -91,6 +134,7 @@ def test_a_transaction_that_fails_leaves_nothing() -> None:
     def fail() -> None:
         with state.rows("w") as rows:
             rows.put("kind", "one", {})
+            assert len(rows.all("kind")) == 1
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -98,6 +142,49 @@ def test_a_transaction_that_fails_leaves_nothing() -> None:
 
     with state.rows("w") as rows:
         assert rows.all("kind") == []
+
+
+def test_a_list_shows_what_another_process_wrote(tmp_path: Path) -> None:
+    """Though what was read before is remembered: here by two stores on one file."""
+    here, there = State(tmp_path / "sandbox.db"), State(tmp_path / "sandbox.db")
+    shown: list[list[dict[str, int]]] = []
+    for number in (1, 2):
+        with there.rows("w") as rows:
+            rows.put("kind", "one", {"n": number})
+        with here.rows("w") as rows:
+            shown.append(rows.all("kind"))
+    with there.rows("w") as rows:
+        rows.drop("kind", "one")
+    with here.rows("w") as rows:
+        shown.append(rows.all("kind"))
+
+    assert shown == [[{"n": 1}], [{"n": 2}], []]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.update(n=1),
+        lambda row: row["tags"].append("b"),
+        lambda row: row["tags"].__setitem__(slice(None), []),
+        lambda row: row["inner"].pop("x"),
+        lambda row: row["inner"]["lists"][0].clear(),
+        lambda row: row["inner"].__ior__({"x": 2}),
+    ],
+)
+def test_a_row_of_a_list_can_not_be_changed(change: Callable[[dict[str, Any]], object]) -> None:
+    """Others read the same one; a copy can be changed, and so can a single row."""
+    state = State(None)
+    original = {"n": 0, "tags": ["a"], "inner": {"x": 1, "lists": [["deep"]]}}
+    with state.rows("w") as rows:
+        rows.put("kind", "one", original)
+        [shared] = rows.all("kind")
+        with pytest.raises(TypeError, match="shared by all who read"):
+            change(shared)
+        change(copy.deepcopy(shared))
+        change(rows.get("kind", "one") or {})
+
+        assert rows.all("kind") == [shared] == [original]
 
 
 def test_an_unknown_plan_is_refused() -> None:

@@ -120,6 +120,9 @@ async def test_an_unknown_field_is_told_once(caplog: pytest.LogCaptureFixture) -
         ("envelope", "legacy", "legacy"),
         ("credit_refusal", "401", "401"),
         ("hears", '["Hello", "Bye"]', ("Hello", "Bye")),
+        ("unknown_agent_close", "1008", 1008),
+        ("allowlist_close", "4999", 4999),
+        ("rag_seconds", "0", 0),
     ],
 )
 def test_a_switch_is_read_by_its_type(name: str, text: str, value: object) -> None:
@@ -135,6 +138,19 @@ def test_a_switch_is_read_by_its_type(name: str, text: str, value: object) -> No
         ({"list_lag_seconds": "inf"}, "finite"),
         ({"envelope": "pigeon"}, "'current', 'legacy' or 'text'"),
         ({"hears": "Hello"}, "hears=Hello"),
+        ({"unknown_agent_close": 99_999}, "close code"),
+        ({"allowlist_close": 1001}, "close code"),
+        ({"allowlist_close": "2999"}, "close code"),
+        ({"ping_seconds": 0}, "greater than"),
+        ({"rag_seconds": -1}, "greater than"),
+        ({"rag_seconds": "1e12"}, "less than"),
+        ({"max_body_bytes": -5}, "greater than"),
+        ({"max_json_bytes": 0}, "greater than"),
+        ({"max_voice_files": 0}, "greater than"),
+        ({"signed_url_seconds": -1}, "greater than"),
+        ({"retry_after_seconds": -1}, "greater than"),
+        ({"credits_a_minute": -0.5}, "greater than"),
+        ({"list_lag_seconds": -0.5}, "greater than"),
     ],
 )
 def test_a_switch_that_makes_no_sense_is_refused(given: dict[str, object], told: str) -> None:

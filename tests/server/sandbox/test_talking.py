@@ -6,6 +6,7 @@ import array
 import asyncio
 import io
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
@@ -430,11 +431,15 @@ def test_the_client_learns_how_long_a_round_trip_takes() -> None:
 
 def test_a_tool_of_which_no_answer_is_expected_is_not_waited_for() -> None:
     """As the service does unless the tool says otherwise."""
+    shown = threading.Event()
+    tools = ClientTools()
+    tools.register("show_photo", lambda _: shown.set())
     with sandbox() as client:
         agent = companion(client, prompt={"tools": [photo_tool()]})
-        with talking(client, agent, tools=ClientTools()) as talk:
+        with talking(client, agent, tools=tools) as talk:
             talk.next("agent")
             talk.ask("Please show me a photo of the wedding")
+            assert shown.wait(PATIENCE)
         kept = history(client, talk.conversation.wait_for_session_end())
 
     assert [result.is_error for turn in kept.transcript for result in turn.tool_results or []] == [False]

@@ -44,7 +44,7 @@ def unjudged(**options: Any) -> ASGIApp:
 def connect(sandbox: ASGIApp | None = None) -> httpx.AsyncClient:
     """A client of a sandbox, fresh and judged unless one is given."""
     transport = httpx.ASGITransport(sandbox or build(State(None)))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 def seconds(audio: bytes, kind: str = "") -> float:

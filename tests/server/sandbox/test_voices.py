@@ -30,7 +30,7 @@ ERIC = "cjVigY5qzO86Huf0OWal"
 def connect(state: State | None = None, **options: Any) -> httpx.AsyncClient:
     """A client of a sandbox, fresh unless a state is given."""
     transport = httpx.ASGITransport(build(state or State(None), **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 async def clone(client: httpx.AsyncClient, data: bytes, **fields: str) -> str:
@@ -229,6 +229,47 @@ async def test_a_sample_is_audio_whatever_was_claimed(recording: Recorder, name:
         heard = await client.get(f"{VOICES}/{voice}/samples/{sample['sample_id']}/audio")
 
     assert (heard.status_code, heard.headers["content-type"], sample["mime_type"]) == (200, told, told)
+
+
+async def test_tags_may_be_in_any_encoding(recording: Recorder) -> None:
+    """Old programs write them in that of their country."""
+    tagged = bytearray(recording(1.0)) + b"LIST\x10\0\0\0INFOINAM\x04\0\0\0caf\xe9"
+    tagged[4:8] = (len(tagged) - 8).to_bytes(4, "little")
+    async with connect() as client:
+        voice = await clone(client, bytes(tagged))
+        sample = (await client.get(f"{VOICES}/{voice}")).json()["samples"][0]
+
+    assert (sample["duration_secs"], sample["size_bytes"]) == (1.0, len(tagged))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"ffconcat version 1.0\nfile mine.wav\n",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nmine.wav\n#EXT-X-ENDLIST\n",
+        b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    ],
+)
+async def test_what_only_tells_where_audio_is_is_no_audio(
+    recording: Recorder, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Playlists would read files of the machine, and descriptions of streams wait for them."""
+    (tmp_path / "mine.wav").write_bytes(recording(2.0))
+    monkeypatch.chdir(tmp_path)
+    async with connect() as client:
+        answer = await client.post(f"{VOICES}/add", data={"name": "Dot"}, files={"files": ("a.wav", data)})
+
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "invalid_audio")
+
+
+async def test_a_recording_of_more_than_four_hours_is_refused(recording: Recorder) -> None:
+    """It would be decoded for as long as its head likes to claim: here, one sample a second."""
+    slow = bytearray(recording(1.0))
+    slow[24:32] = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
+    async with connect() as client:
+        answer = await client.post(f"{VOICES}/add", data={"name": "Dot"}, files={"files": ("a.wav", bytes(slow))})
+
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "audio_too_long")
 
 
 async def test_a_sample_belongs_to_one_voice(recording: Recorder) -> None:

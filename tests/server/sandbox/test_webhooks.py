@@ -56,7 +56,7 @@ class Listener:
 def connect(sandbox: ASGIApp) -> httpx.AsyncClient:
     """A client of a sandbox."""
     transport = httpx.ASGITransport(sandbox)
-    return httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers={"xi-api-key": "sandbox"})
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={"xi-api-key": "sandbox"})
 
 
 async def add(client: httpx.AsyncClient, url: str = HTTPS, **more: Any) -> dict[str, str]:

@@ -47,7 +47,8 @@ class ToolCalls:
         if seconds is None:
             return frames.ToolResult(tool_call_id=tool.id, result="")
         try:
-            return await asyncio.wait_for(waiting, seconds)
+            async with asyncio.timeout(seconds):
+                return await waiting
         except TimeoutError:
             return frames.ToolResult(tool_call_id=tool.id, result="The tool did not answer.", is_error=True)
 
