@@ -110,7 +110,7 @@ async def open_stage(
     faults = Faults(httpx.ASGITransport(app))
     chosen = replace(Settings(home=home / "state", api_key=key, url=NOWHERE, workspace="sandbox"), **(settings or {}))
     elevenlabs = ElevenLabs(Link(chosen.url or NOWHERE, chosen.api_key, faults))
-    keeper = wire(chosen, files=allow([home, EXAMPLE], base=home), elevenlabs=elevenlabs)
+    keeper = wire(chosen, files=allow([home, EXAMPLE], base=home), elevenlabs=elevenlabs, durable=False)
     async with keeper.running():
         yield Stage(keeper, remote, faults, home)
 
@@ -154,7 +154,7 @@ class Served:
         settings = Settings(home=self.home / "state", api_key=self.key, url=self.url, workspace="sandbox")
         elevenlabs = ElevenLabs(Link(self.url, self.key), Retries(attempts=2, sleep=at_once), self.limits)
         files = allow([self.home, EXAMPLE], base=self.home)
-        keeper = wire(settings, files=files, elevenlabs=elevenlabs, patience=self.patience)
+        keeper = wire(settings, files=files, elevenlabs=elevenlabs, patience=self.patience, durable=False)
         async with keeper.running():
             yield keeper
 

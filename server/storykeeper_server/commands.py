@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import logging
 import os
+import signal
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +28,7 @@ from .wiring import Storykeeper, settings, wire
 
 STILL_GOING = 7
 LONGEST_WAIT = 600.0
+_FAREWELL_SECONDS = 1.5
 TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
 Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
 
@@ -36,7 +39,7 @@ async def provision(arguments: argparse.Namespace) -> int:
     if arguments.sentence and not written:
         return await _from_sentence(arguments)
     spec = load(Path(arguments.sentence)) if written else parse(_spec_of(arguments), "the command line")
-    async with opened(arguments, [*spec.recordings, *spec.memories]) as keeper:
+    async with opened(arguments, [*spec.recordings, *spec.memories], work=True) as keeper:
         terminal = Terminal(yes=arguments.yes)
         view = await _provision(keeper, spec, terminal)
         return await _conclude(keeper, view, arguments)
@@ -93,9 +96,26 @@ async def mcp(arguments: argparse.Namespace) -> int:
     if arguments.http:
         host, port = _loopback(arguments.http)
         await server.run_streamable_http_async(host=host, port=port)
-    else:
-        await server.run_stdio_async()
-    return 0
+        return 0
+    return await _until_signalled(server.run_stdio_async(), keeper)
+
+
+async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
+    """Serve until the client goes, or somebody signals."""
+    leave = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, leave.set)
+    tasks = asyncio.ensure_future(serving), asyncio.ensure_future(leave.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if not leave.is_set():
+        tasks[1].cancel()
+        await tasks[0]
+        return 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await keeper.stop()
+    # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
+    os._exit(128 + signal.SIGINT)
 
 
 async def sandbox(arguments: argparse.Namespace) -> int:
@@ -142,11 +162,13 @@ def warned(arguments: argparse.Namespace, more: Mapping[str, str] | None = None)
 
 
 @contextlib.asynccontextmanager
-async def opened(arguments: argparse.Namespace, named: list[str] | None = None) -> AsyncGenerator[Storykeeper]:
-    """Storykeeper, running, allowed to read the working directory and what is named."""
+async def opened(
+    arguments: argparse.Namespace, named: list[str] | None = None, *, work: bool = False
+) -> AsyncGenerator[Storykeeper]:
+    """Storykeeper, allowed to read the working directory and what is named. With `work` it carries runs, too."""
     quiet()
     keeper = wire(warned(arguments), files=readable(named or []))
-    async with keeper.running():
+    async with keeper.running(work=work):
         yield keeper
 
 

@@ -21,12 +21,19 @@ from storykeeper_tools.files import Files, allow, private_folder
 from storykeeper_tools.knowledge_base import KnowledgeBase
 from storykeeper_tools.provisioning.blobs import Blobs
 from storykeeper_tools.provisioning.consents import Consents
-from storykeeper_tools.provisioning.engine import Engine
+from storykeeper_tools.provisioning.durable import Durable
+from storykeeper_tools.provisioning.engine import Carrying, Engine
 from storykeeper_tools.provisioning.ensure import SANDBOX_PATIENCE, Ensure, Patience
+from storykeeper_tools.provisioning.journal import Journal
+from storykeeper_tools.provisioning.keys import SigningKey
 from storykeeper_tools.provisioning.ledger import Ledger
+from storykeeper_tools.provisioning.memory import InMemory
 from storykeeper_tools.provisioning.planner import Planner
+from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
+from storykeeper_tools.provisioning.schema import opened
 from storykeeper_tools.provisioning.staging import Stager
+from storykeeper_tools.provisioning.worker import FileSlot, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
@@ -60,16 +67,24 @@ class Storykeeper:
     ledger: Ledger
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """With an embedded sandbox if asked for. Runs end before the client they use is closed."""
+    async def running(self, *, work: bool = True) -> AsyncGenerator[None]:
+        """With an embedded sandbox if asked for; without `work` it carries no runs. They end before the client closes."""
         async with AsyncExitStack() as stack:
-            stack.callback(self.ledger.close)
+            stack.callback(self.ledger.database.close)
             stack.push_async_callback(self.elevenlabs.link.close)
             if self.settings.sandbox:
                 self.elevenlabs.link.base_url = await stack.enter_async_context(embedded(self.settings))
             stack.push_async_callback(self.ensure.stop)
-            stack.push_async_callback(self.engine.stop)
+            stack.push_async_callback(self.engine.worker.stop)
+            if work:
+                self.engine.worker.start()
             yield
+
+    async def stop(self) -> None:
+        """Let go of runs, which are written down as far as they came, and let requests under way end for a moment."""
+        await self.engine.worker.stop()
+        await self.ensure.stop()
+        self.ledger.database.close()
 
 
 def settings(more: Mapping[str, str] | None = None) -> Settings:
@@ -83,20 +98,26 @@ def wire(
     files: Files | None = None,
     elevenlabs: ElevenLabs | None = None,
     patience: Patience | None = None,
+    durable: bool = True,
 ) -> Storykeeper:
     """Put the parts together. What isn't given is as the settings have it; touches neither disk nor network."""
     if elevenlabs is None:
         url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
         elevenlabs = ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file))
-    ledger = Ledger(settings.folder / "storykeeper.sqlite")
+    database = opened(settings.folder)
+    key = SigningKey(settings.folder / "consent.key")
+    ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
     stager = Stager(readable, blobs)
-    consents = Consents(ledger, settings.folder / "consent.key", settings.consent)
+    consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
     usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
     ensure = Ensure(elevenlabs, ledger, blobs, patience or usual)
-    engine = Engine(Provisioning(elevenlabs, ensure, consents, workspace))
+    runs = Runs(database)
+    carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace))
+    carrier = Durable(f"sqlite:///{settings.folder / 'storykeeper.sqlite'}", carry) if durable else InMemory(carry)
+    engine = Engine(runs, Worker(runs, FileSlot(settings.folder / "worker.lock"), carrier))
     planner = Planner(ledger, consents, workspace, engine.running)
     companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)
     sessions = Sessions(elevenlabs, ledger, workspace)

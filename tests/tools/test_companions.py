@@ -172,7 +172,7 @@ async def test_giving_up_waiting_does_not_stop_a_run(stage: Stage) -> None:
     plan = await stage.call("plan_companion", spec=dorothy())
     await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
     at_once = await stage.call("provision_companion", plan_id=plan.plan_id, wait_seconds=0)
-    assert at_once.status == "running"
+    assert at_once.status in {"queued", "running"}
     assert plan.plan_id in at_once.next
     assert (await stage.call("provision_companion", plan_id=plan.plan_id)).status == "done"
     assert stage.faults.sent("POST", "/v1/voices/add") == 1

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import anyio
 from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller
@@ -20,16 +19,17 @@ from .elevenlabs.models import Agent
 from .errors import BadInput, NotFound, UpstreamError, from_row
 from .provisioning.consents import About, Consents
 from .provisioning.consents import about as about_plan
-from .provisioning.engine import Engine, State
+from .provisioning.engine import Engine
 from .provisioning.ensure import standing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.plan import Draft, Plan
 from .provisioning.planner import Planner
+from .provisioning.runs import UNFINISHED, Run
 from .provisioning.staging import Stager
 from .provisioning.tree import at
 from .provisioning.workspace import Workspace
 
-Standing = Literal["planned", "waiting_for_worker", "running", "done", "failed"]
+Standing = Literal["planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed"]
 Which = Annotated[str, Field(max_length=120, description="Companion id, or its name where only one has it")]
 Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False, description="Seconds to wait at most")]
 Short = Annotated[str, Field(max_length=60)]
@@ -143,12 +143,12 @@ class Companions:
         if not self.planner.finished(companion):
             self.engine.submit(plan)
             await self._watch(plan, wait_seconds, caller)
-        state = self.engine.look(plan_id)
-        if state and state.result and state.result.error:
-            error = from_row(state.result.error)
+        run = self.engine.look(plan_id)
+        if run and run.state in {"failed", "parked"} and run.result and run.result.error:
+            error = from_row(run.result.error)
             error.exists = standing(self.planner.ledger.resources(companion.marker))
             raise error
-        return self._view(companion, state)
+        return self._view(companion, run)
 
     async def get_companion(self, companion: Which, about: Annotated[str, Field(max_length=200)] = "") -> CompanionView:
         """A companion's state and ids, and whether it is still as it was made; `about` finds memories on a topic."""
@@ -177,19 +177,17 @@ class Companions:
         """Tell progress until the run ends or the time is over. Who watches doesn't own the run."""
         until = time.monotonic() + seconds
         total = len(plan.memories) + 8
-        while (left := until - time.monotonic()) > 0:
-            changed = self.engine.changed(plan.plan_id)
-            state = self.engine.look(plan.plan_id)
-            if changed is None or state is None or state.state != "running":
-                return
-            done = len(state.steps)
-            await caller.report(done, max(total, done + 1), state.steps[-1] if state.steps else "starting")
-            with anyio.move_on_after(left):
-                await changed.wait()
+        run, told = self.engine.look(plan.plan_id), 0
+        await caller.report(0, total, "starting")
+        while run and run.state in UNFINISHED and (left := until - time.monotonic()) > 0:
+            run = await self.engine.changed(run, left)
+            for step in run.steps[told:] if run else []:
+                told += 1
+                await caller.report(told, max(total, told + 1), step)
 
-    def _view(self, companion: Companion, state: State | None) -> CompanionView:
+    def _view(self, companion: Companion, run: Run | None) -> CompanionView:
         made = self.planner.made(companion)
-        status = self._status(companion, state)
+        status = self._status(companion, run)
         current, left_over = self._sorted(companion, made)
         return CompanionView(
             companion=companion.id,
@@ -200,14 +198,14 @@ class Companions:
             voice_id=next((r.id for r in made if r.kind == "voice"), None),
             documents=[DocumentView(id=r.id, name=r.name, type=r.type) for r in current],
             agent_id=self.planner.agent(companion),
-            done=list(state.steps) if state else [],
+            done=run.steps if run else [],
             memories=[],
             warnings=[
-                *(state.result.warnings if state and state.result else []),
+                *(run.result.warnings if run and run.result else []),
                 *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
                 *self.workspace.notes,
             ],
-            next=_next(status, companion),
+            next=_next(status, companion, run),
         )
 
     def _sorted(self, companion: Companion, made: list[Resource]) -> tuple[list[Resource], list[Resource]]:
@@ -217,12 +215,12 @@ class Companions:
         documents = [resource for resource in made if resource.kind == "document"]
         return [d for d in documents if d.slot in wanted], [d for d in documents if d.slot not in wanted]
 
-    def _status(self, companion: Companion, state: State | None) -> Standing:
-        if state and state.state != "done":
-            return state.state
-        if self.planner.finished(companion):
-            return "done"
-        return "waiting_for_worker" if self.planner.ledger.resources(companion.marker) else "planned"
+    def _status(self, companion: Companion, run: Run | None) -> Standing:
+        if run and run.state in UNFINISHED:
+            return run.state if self.engine.carried() else "waiting_for_worker"
+        if run and run.state != "done":
+            return run.state
+        return "done" if self.planner.finished(companion) else "planned"
 
     async def _drift(self, companion: Companion) -> list[str]:
         """What isn't there any more, or isn't private any more."""
@@ -265,9 +263,15 @@ def consent_view(consent: Consent) -> ConsentView:
     )
 
 
-def _next(status: Standing, companion: Companion) -> str:
+def _next(status: Standing, companion: Companion, run: Run | None) -> str:
+    again = f"provision_companion(plan_id={companion.plan_id})"
     if status == "done":
         return f"get_signed_url(of={companion.id}) gives a URL to talk to it"
-    if status == "running":
-        return f"call provision_companion(plan_id={companion.plan_id}) again to wait, or get_companion to look"
-    return f"call provision_companion(plan_id={companion.plan_id}); what exists is kept and nothing is made twice"
+    if status in {"queued", "running"}:
+        return f"call {again} again to wait, or get_companion to look; it goes on while a Storykeeper is open"
+    if status == "waiting_for_worker":
+        return f"it is paused, and goes on when a Storykeeper is opened; call {again} to go on here"
+    if status == "parked" and run:
+        alone = " by itself in a minute" if run.again_at else f" when {again} is called"
+        return f"it waits ({run.reason}) and goes on{alone}; what exists is kept and nothing is made twice"
+    return f"call {again}; what exists is kept and nothing is made twice"

@@ -10,13 +10,24 @@ from pathlib import Path
 import pytest
 
 from storykeeper_tools.errors import Conflict
+from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
+from storykeeper_tools.provisioning.schema import opened
+
+
+def ledger_in(folder: Path) -> Ledger:
+    database = opened(folder)
+    return Ledger(database, Journal(database, lambda: b"k" * 32))
+
 
 RACE = """
 import sys
 from pathlib import Path
+from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
-ledger = Ledger(Path(sys.argv[1]))
+from storykeeper_tools.provisioning.schema import opened
+database = opened(Path(sys.argv[1]))
+ledger = Ledger(database, Journal(database, lambda: b"k" * 32))
 won = 0
 for n in range(60):
     mine = Resource(marker="keep-1", kind="document", slot=str(n), nonce=f"{sys.argv[2]}-{n}")
@@ -27,16 +38,15 @@ print(won)
 
 def test_of_several_processes_one_gets_to_send_each_thing(tmp_path: Path) -> None:
     """Every intent is won exactly once."""
-    ledger = tmp_path / "storykeeper.sqlite"
     racers = [
-        subprocess.Popen([sys.executable, "-c", RACE, str(ledger), str(n)], stdout=subprocess.PIPE) for n in range(4)
+        subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path), str(n)], stdout=subprocess.PIPE) for n in range(4)
     ]
     assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 60
 
 
 def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path) -> None:
     """Somebody else's newer one stays."""
-    ledger = Ledger(tmp_path / "l.sqlite")
+    ledger = ledger_in(tmp_path)
     old = ledger.intend(Resource(marker="keep-1", kind="agent", nonce="old"))
     ledger.withdraw(old)
     new = ledger.intend(Resource(marker="keep-1", kind="agent", nonce="new"))
@@ -45,23 +55,23 @@ def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path) -> None:
     ledger.keep_made(new.model_copy(update={"state": "made", "id": "a1"}))
     ledger.withdraw(new)
     assert ledger.by_remote_id("a1") is not None
-    ledger.close()
+    ledger.database.close()
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """In one sentence."""
-    with sqlite3.connect(tmp_path / "l.sqlite") as db:
+    with sqlite3.connect(tmp_path / "storykeeper.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(Conflict, match="newer Storykeeper"):
-        Ledger(tmp_path / "l.sqlite").companions()
+        ledger_in(tmp_path).companions()
 
 
 def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     """The transaction is taken back, and the next one works."""
-    ledger = Ledger(tmp_path / "l.sqlite")
+    ledger = ledger_in(tmp_path)
     with pytest.raises(sqlite3.Error):
         ledger.bind("main", None)  # type: ignore[arg-type]
     assert ledger.bind("main", "w1") == "w1"
     assert ledger.bind("main", "w2") == "w1"
-    ledger.close()
+    ledger.database.close()

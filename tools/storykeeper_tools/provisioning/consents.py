@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
@@ -17,13 +13,10 @@ from pydantic import BaseModel, Field, ValidationError
 from ..caller import Answer, Caller, Declined
 from ..companion.consent import STATEMENT, Consent, Granting, genuine, misfit, sign
 from ..companion.spec import ConsentBlock, ConsentKind, Status, name_key
-from ..errors import BadInput, Conflict, NeedsConsent
-from ..files import private_folder
+from ..errors import BadInput, NeedsConsent
 from ..settings import Consenting
 from .ledger import Ledger
 from .plan import Plan
-
-KEY_BYTES = 32
 
 
 class Agreement(BaseModel):
@@ -50,7 +43,7 @@ class Consents:
     """`policy` elicit: only what a person answered counts; attest: an attestation made for them does too."""
 
     ledger: Ledger
-    key_file: Path
+    key: Callable[[], bytes]
     policy: Consenting = "attest"
     clock: Callable[[], float] = time.time
 
@@ -88,7 +81,7 @@ class Consents:
         return next(fitting, None)
 
     def _genuine(self) -> Iterator[Consent]:
-        key = self._key()
+        key = self.key()
         for body, signature in self.ledger.consents():
             consent = _read(body)
             if consent and genuine(consent, signature, key) and self._counts(consent):
@@ -122,30 +115,8 @@ class Consents:
             recordings=tuple(sorted(about.recordings)),
             granted_at=int(self.clock()),
         )
-        self.ledger.keep_consent(consent.id, consent.model_dump(mode="json"), sign(consent, self._key()))
+        self.ledger.keep_consent(consent.id, consent.model_dump(mode="json"), sign(consent, self.key()))
         return consent
-
-    def _key(self) -> bytes:
-        """The signing key of this workspace, made whole at the first use, readable by its owner only."""
-        if not self.key_file.exists():
-            self._make_key()
-        key = self.key_file.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise Conflict("the key that consents are signed with is damaged", next=f"restore {self.key_file.name}")
-        return key
-
-    def _make_key(self) -> None:
-        """Written beside and then linked, so that nobody ever finds half a key, and the first of several stays."""
-        partial = private_folder(self.key_file.parent) / f".{secrets.token_hex(8)}"
-        try:
-            with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(partial, self.key_file)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def about(plan: Plan) -> About:

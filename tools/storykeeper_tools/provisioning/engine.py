@@ -1,98 +1,138 @@
-"""What carries runs: here, tasks of this process. What a run made is in the ledger, so a run that ended with its
-process goes on when the same plan is provisioned again."""
+"""Runs of plans: submitted by anybody, carried by whoever works for the workspace, looked at by all.
+
+A run belongs to nobody who waits for it. It stops when the last process that may carry it ends, and goes on when the
+next one starts; what it made is in the ledger, and so is what it was about to make.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-import anyio
-
-from ..errors import InternalError
+from ..errors import (
+    Busy,
+    InternalError,
+    NotFound,
+    PlanLimit,
+    QuotaExceeded,
+    RateLimited,
+    StorykeeperError,
+    VoiceChangesUsedUp,
+    VoiceNeedsVerification,
+    VoiceSlotsFull,
+)
+from .ensure import Run as Port
+from .ledger import Ledger
 from .plan import Plan
-from .saga import Provisioning, Result
+from .runs import UNFINISHED, Result, Run, Runs
+from .saga import Provisioning
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.1
+_AGAIN_SECONDS = 60.0
+# What a run waits for, by the code of the error that it met. Those of the second kind it tries again by itself.
+_PARKED = {
+    QuotaExceeded.code: "quota",
+    PlanLimit.code: "plan",
+    VoiceSlotsFull.code: "slots",
+    VoiceChangesUsedUp.code: "slots",
+    VoiceNeedsVerification.code: "verification",
+}
+_TRIED_AGAIN = {RateLimited.code: "rate limit", Busy.code: "database"}
+
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """`steps` are the names of those that are done."""
+class Engine:
+    """Where callers meet runs."""
 
-    state: Literal["running", "done", "failed"]
-    steps: tuple[str, ...]
-    result: Result | None = None
+    runs: Runs
+    worker: Worker
+
+    def submit(self, plan: Plan) -> Run:
+        """Start the run of a plan, or join the one that is going on; one that failed or parked goes on."""
+        run = self.runs.submit(plan.plan_id, plan.companion)
+        self.worker.wake()
+        return run
+
+    def look(self, plan_id: str) -> Run | None:
+        """How the newest run of a plan stands."""
+        return self.runs.of(plan_id)
+
+    def running(self, plan_id: str) -> bool:
+        run = self.look(plan_id)
+        return run is not None and run.state in UNFINISHED
+
+    def carried(self) -> bool:
+        """Whether any process carries this workspace's runs."""
+        return self.worker.present
+
+    async def changed(self, run: Run, seconds: float) -> Run | None:
+        """The run when it isn't as it was any more, or as it is after so many seconds."""
+        until = time.monotonic() + seconds
+        while (now := self.look(run.plan_id)) == run and time.monotonic() < until:  # noqa: ASYNC110  # see below
+            # The run may be carried by another process, which can set no event of ours.
+            await asyncio.sleep(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+        return now
 
 
-@dataclass(slots=True)
-class _Run:
-    """A run in memory: it notes the names of its steps."""
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What carrying a run means, whatever the engine: the saga, and a row that says how it ended."""
 
-    names: list[str] = field(default_factory=list[str])
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    runs: Runs
+    ledger: Ledger
+    provisioning: Provisioning
+
+    async def __call__(self, port: Port, run_id: str) -> str:
+        """Carry a run to its end; answers the state it ends in. Never raises but when it is stopped."""
+        run = self.runs.of(run_id.rpartition(".")[0])
+        if run is None or run.id != run_id or run.state not in {*UNFINISHED, "parked"}:
+            return "gone"
+        run = self.runs.begin(run)
+        return self._end(run, await self._result(_Told(port, self.runs, run), run)).state
+
+    async def _result(self, port: Port, run: Run) -> Result:
+        try:
+            plan = self.ledger.plan(run.plan_id)
+            if plan is None:
+                raise NotFound("there is no such plan in this workspace", next="call plan_companion")
+            return await self.provisioning(port, plan)
+        except StorykeeperError as error:
+            return Result(error=error.row())
+        except Exception:  # the outermost handler of a run: nobody awaits it, so it must say what became of it
+            log.exception("a run of %s failed unexpectedly", run.plan_id)
+            return Result(error=InternalError("a run broke off", exists="see get_companion").row())
+
+    def _end(self, run: Run, result: Result) -> Run:
+        code = result.error["code"] if result.error else ""
+        if code in _TRIED_AGAIN:
+            again = self.runs.clock() + _AGAIN_SECONDS
+            return self.runs.update(
+                run, state="parked", attempt=run.attempt + 1, reason=_TRIED_AGAIN[code], again_at=again, result=result
+            )
+        if code in _PARKED:
+            return self.runs.update(run, state="parked", reason=_PARKED[code], result=result)
+        return self.runs.update(run, state="failed" if code else "done", result=result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An engine's port whose steps show in the row of the run."""
+
+    port: Port
+    runs: Runs
+    run: Run
 
     async def step(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        result = await call(*args)
-        self.names.append(name)
-        self.tell()
+        result = await self.port.step(name, call, *args)
+        self.runs.progress(self.run, name)
         return result
 
     async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
-
-    def tell(self) -> None:
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-
-@dataclass(slots=True)
-class Engine:
-    """Runs plans; whoever submits one may go away, and look at it again."""
-
-    provisioning: Provisioning
-    _runs: dict[str, tuple[_Run, asyncio.Task[Result]]] = field(
-        default_factory=dict[str, "tuple[_Run, asyncio.Task[Result]]"], repr=False
-    )
-
-    def submit(self, plan: Plan) -> None:
-        """Start the run of a plan, or join the one that is going on; one that failed starts again."""
-        if not self.running(plan.plan_id):
-            run = _Run()
-            task = asyncio.create_task(self._carry(run, plan), name=plan.plan_id)
-            task.add_done_callback(lambda _: run.tell())
-            self._runs[plan.plan_id] = run, task
-
-    def look(self, plan_id: str) -> State | None:
-        """How a run stands; None when this process carries none for that plan."""
-        if plan_id not in self._runs:
-            return None
-        run, task = self._runs[plan_id]
-        if not task.done():
-            return State("running", tuple(run.names))
-        result = task.result()
-        return State("failed" if result.error else "done", tuple(run.names), result)
-
-    def running(self, plan_id: str) -> bool:
-        state = self.look(plan_id)
-        return state is not None and state.state == "running"
-
-    def changed(self, plan_id: str) -> asyncio.Event | None:
-        """Set at the next change of a run. Take it before looking, so that no change in between is missed."""
-        return self._runs[plan_id][0].changed if plan_id in self._runs else None
-
-    async def stop(self) -> None:
-        """End what is going on; intents in the ledger say what may have been under way."""
-        tasks = [task for _, task in self._runs.values() if not task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _carry(self, run: _Run, plan: Plan) -> Result:
-        try:
-            return await self.provisioning(run, plan)
-        except Exception:  # the outermost handler of a run: nobody awaits it, so it must say what became of it
-            log.exception("a run of %s failed unexpectedly", plan.plan_id)
-            return Result(error=InternalError("a run broke off", exists="see get_companion").row())
+        await self.port.sleep(seconds)

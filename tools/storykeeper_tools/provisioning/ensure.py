@@ -114,17 +114,17 @@ class Ensure:
             task.cancel()
 
     async def _round(self, run: Run, todo: Sequence[Wanted]) -> list[Outcome]:
-        names = ", ".join(w.kind for w in todo)
-        intents = [Resource.model_validate(i) for i in await run.step(f"intend {names}", self._intend, todo)]
-        pairs = list(zip(todo, intents, strict=True))
-        sent = await asyncio.gather(*(run.step(f"create {w.kind} '{w.name}'", self._send, w, i) for w, i in pairs))
-        outcomes = [Outcome.model_validate(o) for o in sent]
+        kinds = ", ".join(w.kind for w in todo)
+        kept = await run.step(f"intend {kinds}", self._intend, todo)
+        pairs = [(w, Resource.model_validate({**i, "name": w.name})) for w, i in zip(todo, kept, strict=True)]
+        sent = await asyncio.gather(*(run.step(f"create {w.kind}", self._send, w, i) for w, i in pairs))
+        outcomes = [_read(o, w) for w, o in zip(todo, sent, strict=True)]
         lost = [n for n, o in enumerate(outcomes) if o.state == "unknown"]
         found = await asyncio.gather(
             *(run.step(f"look up {pairs[n][0].kind}", self._look_up, *pairs[n], outcomes[n].until) for n in lost)
         )
         for n, outcome in zip(lost, found, strict=True):
-            outcomes[n] = Outcome.model_validate({"error": outcomes[n].error} | outcome)
+            outcomes[n] = _read({"error": outcomes[n].error} | outcome, todo[n])
         return outcomes
 
     def _raise_told(self, wanted: Sequence[Wanted], outcomes: Sequence[Outcome], *, enough: bool) -> None:
@@ -136,7 +136,8 @@ class Ensure:
             raise error
 
     async def _intend(self, todo: Sequence[Wanted]) -> list[dict[str, Any]]:
-        return [self._intent(wanted).model_dump() for wanted in todo]
+        # A run keeps ids and hashes only: names are the keeper's, and stay in the ledger.
+        return [self._intent(wanted).model_dump(exclude={"name"}) for wanted in todo]
 
     def _intent(self, wanted: Wanted) -> Resource:
         fresh = wanted.intent().model_copy(update={"nonce": secrets.token_hex(8), "intended_at": self.clock()})
@@ -146,7 +147,7 @@ class Ensure:
         return kept
 
     async def _send(self, wanted: Wanted, intent: Resource) -> dict[str, Any]:
-        return (await self._sent(wanted, intent)).model_dump()
+        return _written(await self._sent(wanted, intent))
 
     async def _sent(self, wanted: Wanted, intent: Resource) -> Outcome:
         if intent.state == "made":
@@ -207,7 +208,7 @@ class Ensure:
             late = self.clock() >= until and waited >= self.patience.lag
             outcome = await self._look(wanted, intent, late=late)
             if outcome:
-                return outcome.model_dump(exclude_unset=True)
+                return _written(outcome)
             await self.sleep(self.patience.poll)
             waited += self.patience.poll
 
@@ -232,6 +233,15 @@ class Ensure:
     def _keep(self, intent: Resource, made: Made) -> Outcome:
         self.ledger.keep_made(intent.model_copy(update={"state": "made", **made.model_dump()}))
         return Outcome(state="made", made=made)
+
+
+def _written(outcome: Outcome) -> dict[str, Any]:
+    return outcome.model_dump(exclude_unset=True, exclude={"made": {"name"}})
+
+
+def _read(outcome: dict[str, Any], wanted: Wanted) -> Outcome:
+    made = outcome.get("made")
+    return Outcome.model_validate({**outcome, "made": {**made, "name": wanted.full_name} if made else None})
 
 
 def _made(resource: Resource) -> Made:

@@ -40,6 +40,11 @@ class Wanted(BaseModel):
     slot: str = ""
     name: str
 
+    @property
+    def full_name(self) -> str:
+        """What it is called at the service."""
+        return self.name
+
     def intent(self) -> Resource:
         return Resource(marker=self.marker, kind=self.kind, slot=self.slot, name=self.name)
 

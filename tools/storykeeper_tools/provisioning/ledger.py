@@ -1,4 +1,4 @@
-"""What is known of a workspace: companions, plans, resources and consents, in one SQLite file.
+"""What is known of a workspace: companions, plans, resources and consents.
 
 Every row has a key of its own and is written so that writing it twice changes nothing: a step may run more than once.
 """
@@ -6,34 +6,16 @@ Every row has a key of its own and is written so that writing it twice changes n
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from ..errors import Busy, Conflict
-from ..files import private_folder
+from .database import Database
+from .journal import Event, Journal
 from .plan import Kind, Plan
 
 Row = TypeVar("Row", bound=BaseModel)
-
-VERSION = 1
-BUSY_SECONDS = 5.0  # transactions take a millisecond; who holds one longer is stuck
-SCHEMA = """
-CREATE TABLE workspace (name TEXT PRIMARY KEY, remote_id TEXT NOT NULL);
-CREATE TABLE companions (id TEXT PRIMARY KEY, name_key TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE plans (id TEXT PRIMARY KEY, companion TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE resources (
-    marker TEXT NOT NULL, kind TEXT NOT NULL, slot TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (marker, kind, slot)
-);
-CREATE TABLE consents (id TEXT PRIMARY KEY, body TEXT NOT NULL, signature TEXT NOT NULL);
-"""
 
 
 class Companion(BaseModel):
@@ -67,17 +49,12 @@ class Resource(BaseModel):
     verified: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """Opened at the first use, so that a server that only lists its tools touches no disk."""
+    """Rows of a database. Whatever is asked of the service, and what comes of it, is also told to the journal."""
 
-    path: Path
-    _db: sqlite3.Connection | None = field(default=None, repr=False)
-
-    def close(self) -> None:
-        if self._db:
-            self._db.close()
-            self._db = None
+    database: Database
+    journal: Journal
 
     # Companions
 
@@ -118,35 +95,44 @@ class Ledger:
         return self._all(Resource, question, marker)
 
     def by_remote_id(self, remote_id: str) -> Resource | None:
-        question = "SELECT body FROM resources WHERE json_extract(body, '$.id') = ? AND state = 'made'"
-        return self._one(Resource, question, remote_id)
+        return self._one(Resource, "SELECT body FROM resources WHERE remote_id = ? AND state = 'made'", remote_id)
 
     def intend(self, wanted: Resource) -> Resource:
         """Write down that this will be asked for, unless somebody did before: then what they wrote."""
-        with self._transaction() as db:
+        with self.database.transaction():
             known = self._resource(wanted.marker, wanted.kind, wanted.slot)
             if known and known.state != "refused":
                 return known
             new = wanted.model_copy(update={"again": known is not None})
-            self._put(db, new)
+            self._put(new)
+            self._tell("intend", new)
         return new
 
     def withdraw(self, intent: Resource) -> None:
         """An intent that certainly came to nothing; one that somebody else has renewed since stays."""
-        key = intent.marker, intent.kind, intent.slot
-        with self._transaction() as db:
+        with self.database.transaction():
             if self._current(intent):
-                db.execute("DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ?", key)
+                self._drop(intent)
+                self._tell("withdrawn", intent)
 
     def refuse(self, intent: Resource) -> None:
         """An intent that the service says came to nothing; one that somebody else has renewed since stays."""
-        with self._transaction() as db:
+        with self.database.transaction():
             if self._current(intent):
-                self._put(db, intent.model_copy(update={"state": "refused"}))
+                self._put(intent.model_copy(update={"state": "refused"}))
+                self._tell("refused", intent)
 
     def keep_made(self, made: Resource) -> None:
-        with self._transaction() as db:
-            self._put(db, made)
+        """A thing that exists. Said again, it changes nothing."""
+        with self.database.transaction():
+            known = self._resource(made.marker, made.kind, made.slot)
+            self._put(made)
+            if known is None or (known.state, known.id) != (made.state, made.id):
+                self._tell("made", made)
+
+    def _tell(self, event: Event, resource: Resource) -> None:
+        facts = {"slot": resource.slot, "nonce": resource.nonce, "id": resource.id}
+        self.journal.append(resource.marker, event, resource.kind, **facts)
 
     def _resource(self, marker: str, kind: Kind, slot: str) -> Resource | None:
         question = "SELECT body FROM resources WHERE marker = ? AND kind = ? AND slot = ?"
@@ -156,9 +142,18 @@ class Ledger:
         known = self._resource(intent.marker, intent.kind, intent.slot)
         return known is not None and known.state == "intended" and known.nonce == intent.nonce
 
-    def _put(self, db: sqlite3.Connection, resource: Resource) -> None:
-        row = resource.marker, resource.kind, resource.slot, resource.state, resource.model_dump_json()
-        db.execute("INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?)", row)
+    def _put(self, resource: Resource) -> None:
+        statement = (
+            "INSERT INTO resources (marker, kind, slot, state, body, remote_id) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (marker, kind, slot) DO UPDATE"
+            " SET state = excluded.state, body = excluded.body, remote_id = excluded.remote_id"
+        )
+        key = resource.marker, resource.kind, resource.slot
+        self.database.query(statement, *key, resource.state, resource.model_dump_json(), resource.id)
+
+    def _drop(self, resource: Resource) -> None:
+        statement = "DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ?"
+        self.database.query(statement, resource.marker, resource.kind, resource.slot)
 
     # Consents and the workspace
 
@@ -167,74 +162,21 @@ class Ledger:
         self._write("INSERT INTO consents VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", *row)
 
     def consents(self) -> list[tuple[dict[str, Any], str]]:
-        rows = self._open().execute("SELECT body, signature FROM consents ORDER BY id").fetchall()
+        rows = self.database.query("SELECT body, signature FROM consents ORDER BY id")
         return [(json.loads(body), signature) for body, signature in rows]
 
     def bind(self, name: str, remote_id: str) -> str:
         """The remote workspace that this one belongs to: the one it first met."""
         self._write("INSERT INTO workspace VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, remote_id)
-        return str(self._open().execute("SELECT remote_id FROM workspace WHERE name = ?", (name,)).fetchone()[0])
-
-    # SQLite
+        return str(self.database.query("SELECT remote_id FROM workspace WHERE name = ?", name)[0][0])
 
     def _one(self, row: type[Row], question: str, *values: str) -> Row | None:
-        found = self._open().execute(question, values).fetchone()
-        return row.model_validate_json(found[0]) if found else None
+        found = self.database.query(question, *values)
+        return row.model_validate_json(found[0][0]) if found else None
 
     def _all(self, row: type[Row], question: str, *values: str) -> list[Row]:
-        return [row.model_validate_json(found[0]) for found in self._open().execute(question, values)]
+        return [row.model_validate_json(body) for (body,) in self.database.query(question, *values)]
 
     def _write(self, statement: str, *values: str) -> None:
-        with self._transaction() as db:
-            db.execute(statement, values)
-
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        """Immediate, so that two processes that read and then write can't both believe to be first."""
-        db = self._open()
-        with _told():
-            db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            with _told():
-                self._db = _connect(self.path)
-        return self._db
-
-
-@contextmanager
-def _told() -> Generator[None]:
-    """What SQLite says of a file that it can't use, in our words."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise Busy("another program is using Storykeeper's ledger, or it can't be written") from error
-    except sqlite3.DatabaseError as error:
-        raise Conflict("Storykeeper's ledger is damaged", next="restore storykeeper.sqlite, or set it aside") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    private_folder(path.parent)
-    with suppress(FileExistsError):
-        # Exclusively: closing another descriptor of an open database would drop the locks that SQLite holds on it.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("BEGIN IMMEDIATE")
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version == 0:
-        for statement in SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
-    if version > VERSION:
-        db.close()
-        raise Conflict("the ledger was written by a newer Storykeeper", next="update Storykeeper")
-    return db
+        with self.database.transaction():
+            self.database.query(statement, *values)

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from ..companion import persona
 from ..elevenlabs.client import ElevenLabs
 from ..errors import StorykeeperError, VoiceNeedsVerification, from_row
@@ -16,18 +14,9 @@ from .consents import Consents, about
 from .ensure import Ensure, Run, listing
 from .kinds import Made, Wanted, WantedAgent, WantedDocument, WantedVoice
 from .plan import Plan, agent_name
+from .runs import Result
 from .verify import verify
 from .workspace import Workspace
-
-
-class Result(BaseModel):
-    """What a run ends with; it never raises, since errors don't survive being written down as well as rows do."""
-
-    voice: Made | None = None
-    documents: list[Made] = []
-    agent: Made | None = None
-    warnings: list[str] = []
-    error: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,8 @@ class Provisioning:
             await _step(run, "check consent and quota", self._check, plan)
             so_far.voice, *so_far.documents = await self.ensure(run, [voice(plan), *documents(plan)])
             _refuse_blocked(so_far.voice, so_far.documents)
-            body = await _step(run, "write the persona", self._body, plan, so_far.voice, so_far.documents)
+            llm = await _step(run, "choose the language model", self.workspace.llm)
+            body = _body(plan, so_far.voice, so_far.documents, llm)
             [so_far.agent] = await self.ensure(run, [agent(plan, body)])
             so_far.warnings = await _step(run, "read the agent back", self._read_back, plan, so_far.agent, body)
         except StorykeeperError as error:
@@ -56,21 +46,22 @@ class Provisioning:
         self.consents.require(about(plan))
         await self.workspace.check_room_for(plan.marker)
 
-    async def _body(self, plan: Plan, voice: Made, documents: list[Made]) -> dict[str, Any]:
-        spoken = persona.compile(plan.spec)
-        return payload.agent(
-            agent_name(plan.spec.subject.name),
-            spoken,
-            marker=plan.marker,
-            voice_id=voice.id,
-            documents=[payload.DocumentRef(**d.model_dump(include={"id", "name", "type"})) for d in documents],
-            llm=await self.workspace.llm(),
-            voice=plan.spec.voice,
-            privacy=plan.spec.privacy,
-        )
-
     async def _read_back(self, plan: Plan, agent: Made, body: dict[str, Any]) -> list[str]:
         return await verify(self.elevenlabs, self.ensure.ledger, plan.marker, agent, body)
+
+
+def _body(plan: Plan, voice: Made, documents: list[Made], llm: str) -> dict[str, Any]:
+    """The agent, from nothing but what the plan and the ledger have: it needn't be kept between steps."""
+    return payload.agent(
+        agent_name(plan.spec.subject.name),
+        persona.compile(plan.spec),
+        marker=plan.marker,
+        voice_id=voice.id,
+        documents=[payload.DocumentRef(**d.model_dump(include={"id", "name", "type"})) for d in documents],
+        llm=llm,
+        voice=plan.spec.voice,
+        privacy=plan.spec.privacy,
+    )
 
 
 def voice(plan: Plan) -> Wanted:

@@ -1,0 +1,36 @@
+"""Runs carried by tasks of this process, which end with it: for tests, and for what must not touch a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .ensure import Direct, Run
+
+Carry = Callable[[Run, str], Coroutine[Any, Any, str]]
+
+
+@dataclass(slots=True)
+class InMemory:
+    """A carrier without an engine."""
+
+    carry: Carry
+    _tasks: dict[str, asyncio.Task[str]] = field(default_factory=dict[str, "asyncio.Task[str]"], repr=False)
+
+    async def start(self, executor: str) -> None:
+        """There is nothing to start."""
+
+    async def take(self, run_ids: Sequence[str]) -> list[str]:
+        for id in run_ids:
+            self._tasks[id] = asyncio.create_task(self.carry(Direct(), id), name=id)
+        return []
+
+    async def adopt(self, executor: str) -> None:
+        """Nobody else's tasks can be reached."""
+
+    async def stop(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,121 @@
+"""Runs of plans, as everybody sees them: rows that whoever carries a run writes, and whoever waits reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from ..errors import Busy
+from .database import Database
+from .kinds import Made
+
+State = Literal["queued", "running", "parked", "done", "failed"]
+UNFINISHED = ("queued", "running")
+
+SCHEMA = """
+CREATE TABLE runs (plan TEXT PRIMARY KEY, companion TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX runs_by_state ON runs (state);
+"""
+
+
+class Result(BaseModel):
+    """What a run ends with; it never raises, since errors don't survive being written down as well as rows do."""
+
+    voice: Made | None = None
+    documents: list[Made] = []
+    agent: Made | None = None
+    warnings: list[str] = []
+    error: dict[str, str] | None = None
+
+
+class Run(BaseModel):
+    """One attempt at a plan. `steps` are the names of those that are done, `reason` says why it is parked, and
+    `again_at` (unix seconds) when it goes on by itself."""
+
+    plan_id: str
+    companion: str
+    attempt: int = 1
+    state: State = "queued"
+    steps: list[str] = []
+    reason: str = ""
+    again_at: float | None = None
+    result: Result | None = None
+    changed_at: float = 0
+
+    @property
+    def id(self) -> str:
+        """What an engine knows it by; another attempt is another run."""
+        return f"{self.plan_id}.{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    database: Database
+    clock: Callable[[], float] = time.time
+
+    def submit(self, plan_id: str, companion: str) -> Run:
+        """Queue a plan, or join the run of it that is going on. Raises Busy while another plan of the companion runs."""
+        with self.database.transaction():
+            known = self.of(plan_id)
+            if known and known.state in UNFINISHED:
+                return known
+            if self._others(plan_id, companion):
+                raise Busy(f"{companion} is being made from another plan", exists="see get_companion")
+            run = Run(plan_id=plan_id, companion=companion, attempt=known.attempt + 1 if known else 1)
+            return self._put(run)
+
+    def of(self, plan_id: str) -> Run | None:
+        """The newest run of a plan."""
+        found = self.database.query("SELECT body FROM runs WHERE plan = ?", plan_id)
+        return Run.model_validate_json(found[0][0]) if found else None
+
+    def unfinished(self) -> list[Run]:
+        """What is to be carried on, oldest first: queued, running, and parked until now."""
+        if not self.database.exists():
+            return []
+        found = self.database.query("SELECT body FROM runs WHERE state IN ('queued', 'running', 'parked')")
+        rows = [Run.model_validate_json(body) for (body,) in found]
+        now = self.clock()
+        due = [r for r in rows if r.state != "parked" or (r.again_at is not None and r.again_at <= now)]
+        return sorted(due, key=lambda run: run.changed_at)
+
+    def begin(self, run: Run) -> Run:
+        """It is carried now. Said again after a crash, it starts its list of steps anew."""
+        return self.update(run, state="running", steps=[], reason="", again_at=None)
+
+    def progress(self, run: Run, step: str) -> None:
+        with self.database.transaction():
+            known = self._current(run)
+            if known:
+                self._put(known.model_copy(update={"steps": [*known.steps, step]}))
+
+    def update(self, run: Run, **changes: object) -> Run:
+        """Change a run, unless a newer attempt has taken its place."""
+        with self.database.transaction():
+            known = self._current(run)
+            return self._put(known.model_copy(update=changes)) if known else run
+
+    def renew(self, run: Run) -> Run:
+        """Another attempt at the same plan, for an engine that can't carry this one any more."""
+        return self.update(run, attempt=run.attempt + 1, state="queued", steps=[], reason="", again_at=None)
+
+    def _others(self, plan_id: str, companion: str) -> bool:
+        question = "SELECT plan FROM runs WHERE companion = ? AND plan != ? AND state IN ('queued', 'running')"
+        return bool(self.database.query(question, companion, plan_id))
+
+    def _current(self, run: Run) -> Run | None:
+        known = self.of(run.plan_id)
+        return known if known and known.attempt == run.attempt else None
+
+    def _put(self, run: Run) -> Run:
+        run = run.model_copy(update={"changed_at": self.clock()})
+        statement = (
+            "INSERT INTO runs VALUES (?, ?, ?, ?) ON CONFLICT (plan) DO UPDATE"
+            " SET companion = excluded.companion, state = excluded.state, body = excluded.body"
+        )
+        self.database.query(statement, run.plan_id, run.companion, run.state, run.model_dump_json())
+        return run

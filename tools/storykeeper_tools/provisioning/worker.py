@@ -1,0 +1,155 @@
+"""Who carries runs: of all processes that share a workspace, the one that holds a slot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..files import private_folder
+from .runs import Runs
+
+_LOOK_SECONDS = 0.5
+
+
+class Slots(Protocol):
+    """Places for workers. A place is free again when the process that holds it ends, however it ends."""
+
+    def take(self) -> str | None:
+        """The name of a place that is held from now on, or None."""
+        ...
+
+    def left(self) -> Sequence[str]:
+        """The names of places that others held and left since the last look."""
+        ...
+
+    def occupied(self) -> bool:
+        """Whether anybody holds one."""
+        ...
+
+    def give_back(self) -> None: ...
+
+
+class Carrier(Protocol):
+    """What carries runs on: DBOS, or tasks in memory for tests."""
+
+    async def start(self, executor: str) -> None: ...
+
+    async def take(self, run_ids: Sequence[str]) -> list[str]: ...
+
+    async def adopt(self, executor: str) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class FileSlot:
+    """One place, held by a lock on a file: for workspaces in a SQLite file."""
+
+    path: Path
+    _held: int | None = field(default=None, repr=False)
+
+    def take(self) -> str | None:
+        if self._held is None:
+            self._held = self._lock()
+        return None if self._held is None else "worker"
+
+    def left(self) -> Sequence[str]:
+        return ()  # whoever takes the one place has the dead one's name, and so its runs
+
+    def occupied(self) -> bool:
+        if self._held is not None:
+            return True
+        probe = self._lock()
+        if probe is not None:
+            os.close(probe)
+        return probe is None
+
+    def give_back(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _lock(self) -> int | None:
+        private_folder(self.path.parent)
+        descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+
+@dataclass(slots=True)
+class Worker:
+    """Looks for runs, takes a slot when there are any, and then carries them until it is stopped."""
+
+    runs: Runs
+    slots: Slots
+    carrier: Carrier
+    _task: asyncio.Task[None] | None = field(default=None, repr=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _working: bool = field(default=False, repr=False)
+
+    def start(self) -> None:
+        """Look for work from now on. An idle worker loads no engine and holds no slot."""
+        self._task = asyncio.create_task(self._work())
+
+    @property
+    def present(self) -> bool:
+        """Whether runs are carried: here, or by whoever holds the slots."""
+        return self._task is not None or self.slots.occupied()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Let go; what isn't finished is found by whoever looks next."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._working:
+            await self.carrier.stop()
+            self._working = False
+        self.slots.give_back()
+
+    async def _work(self) -> None:
+        while not await self._begun():
+            await self._pause()
+        taken: set[str] = set()
+        while True:
+            taken = await self._carry(taken)
+            for executor in self.slots.left():
+                await self.carrier.adopt(executor)
+            await self._pause()
+
+    async def _begun(self) -> bool:
+        if not self.runs.unfinished():
+            return False
+        executor = self.slots.take()
+        if executor:
+            self._working = True
+            await self.carrier.start(executor)
+        return executor is not None
+
+    async def _carry(self, taken: set[str]) -> set[str]:
+        due = {run.id: run for run in self.runs.unfinished()}
+        dead = await self.carrier.take([id for id in due if id not in taken])
+        for id in dead:
+            self.runs.renew(due[id])
+        return due.keys() - set(dead)
+
+    async def _pause(self) -> None:
+        self._wake.clear()
+        # Not wait_for: in Python 3.11 it can lose a cancellation.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._wake.wait()
