@@ -44,7 +44,7 @@ def test_the_code_keeps_its_layers(copy: Path) -> None:
         ("storykeeper_tools/companion/spec.py", "import storykeeper_tools.elevenlabs.client"),
         ("storykeeper_tools/elevenlabs/client.py", "import storykeeper_tools.provisioning.saga"),
         ("storykeeper_tools/voices.py", "import storykeeper_tools.agents"),
-        ("storykeeper_server/sandbox/voices.py", "import storykeeper_tools.companion.recording"),
+        ("storykeeper_server/sandbox/voices/voices.py", "import storykeeper_tools.companion.recording"),
         ("storykeeper_server/mcp/app.py", "import storykeeper_orchestrator"),
         ("storykeeper_orchestrator/workflow.py", "import storykeeper_server.wiring"),
         ("storykeeper_tools/new_module.py", "import json"),

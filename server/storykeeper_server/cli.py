@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from storykeeper_tools.errors import BadInput, InternalError, StorykeeperError
 
 from . import commands
-from .sandbox import options
+from .sandbox.control import options
 
 UNEXPECTED, USAGE = 1, 2
 INTERRUPTED = 130

@@ -121,7 +121,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeep
 async def sandbox(arguments: argparse.Namespace) -> int:
     """Serve until interrupted. What is said comes on stderr, the address once there is somebody to answer."""
     from .sandbox.app import build
-    from .sandbox.console import greeting
+    from .sandbox.control.console import greeting
     from .sandbox.serving import serve
     from .sandbox.state import State
     from .sandbox.switches import Switches, turned

@@ -20,7 +20,7 @@ import pytest
 from judged import served
 from stage import GENEROUS, KEY, QUICK, Front, Served, call
 from storykeeper_server.sandbox.app import Switches, build
-from storykeeper_server.sandbox.faults import KINDS as SANDBOX_KINDS
+from storykeeper_server.sandbox.faults.rules import KINDS as SANDBOX_KINDS
 from storykeeper_server.sandbox.state import State
 from storykeeper_tools.companion.spec import Wish
 from storykeeper_tools.companions import CompanionView

@@ -9,44 +9,22 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import (
-    account,
-    admin,
-    agents,
-    auth,
-    convai_settings,
-    conversations,
-    dependents,
-    editing,
-    folders,
-    history,
-    ids,
-    ingestion,
-    knowledge_base,
-    official,
-    passages,
-    plans,
-    rag,
-    samples,
-    sharing,
-    simulation,
-    text_to_speech,
-    voice_settings,
-    voices,
-    webhooks,
-    widget_config,
-)
+from . import account, auth, ids, official, plans
 from .addresses import names_here
+from .agents import agents, sharing, simulation, widget_config
 from .clock import Clock
-from .conversation import endpoint
+from .control import admin
+from .control.request_log import Recorder
+from .conversation import convai_settings, conversations, endpoint, history, webhooks
 from .directory import Directory
 from .envelopes import HANDLERS, Refusal, rendered
-from .faults import Faults, Rule, rule
-from .request_log import Recorder
+from .faults.rules import Faults, Rule, rule
+from .faults.spoiling import Spoiler
+from .knowledge import dependents, editing, folders, ingestion, knowledge_base, passages, rag
 from .routing import Setup
-from .spoiling import Spoiler
 from .state import State
 from .switches import Switches
+from .voices import samples, text_to_speech, voice_settings, voices
 
 __all__ = ["Switches", "build"]
 

@@ -16,10 +16,10 @@ from . import auth
 from .bodies import read_form, read_json
 from .clock import Clock
 from .concurrency import Concurrency
+from .control.request_log import RequestLog, note_form, note_json
 from .envelopes import Invalid, Reply, schema_error
-from .faults import Faults
+from .faults.rules import Faults
 from .plans import Plan
-from .request_log import RequestLog, note_form, note_json
 from .schema import Body, Form, Part, Query, gather, parse, strip
 from .state import Row, Rows, Snapshot, State
 from .switches import Switches

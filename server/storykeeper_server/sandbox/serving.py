@@ -11,7 +11,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from .dropping import Http, Socket
+from .faults.dropping import Http, Socket
 
 _MOST_FRAME_BYTES = 16 * 1024 * 1024  # as the official Python client has it
 

@@ -10,9 +10,10 @@ import pytest
 from elevenlabs.client import ElevenLabs
 
 from judged import build, served
-from storykeeper_server.sandbox import app, sessions
+from storykeeper_server.sandbox import app
 from storykeeper_server.sandbox.app import Switches
 from storykeeper_server.sandbox.clock import Clock
+from storykeeper_server.sandbox.conversation import grants
 from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ async def sign(client: httpx.AsyncClient, agent: str, **more: Any) -> dict[str, 
 def redeem(state: State, agent: str, url: dict[str, str], now: float) -> dict[str, Any] | None:
     """What the signed URL is worth."""
     with state.rows(state.owner("agent", agent) or "") as rows:
-        return sessions.redeem(rows, agent, url["conversation_signature"], url.get("conversation_id"), now)
+        return grants.redeem(rows, agent, url["conversation_signature"], url.get("conversation_id"), now)
 
 
 def test_the_official_client_copies_links_and_dresses_an_agent() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storykeeper_server.sandbox.agent_settings import Settings
+from storykeeper_server.sandbox.agents.agent_settings import Settings
 from storykeeper_server.sandbox.brain import Memory, Reply, Source, after_tool, reply
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "dorothy" / "memories"

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidMessage
 
 from judged import build, served
 from storykeeper_server.sandbox import app
-from storykeeper_server.sandbox.faults import rule
+from storykeeper_server.sandbox.faults.rules import rule
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
 

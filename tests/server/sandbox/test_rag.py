@@ -9,9 +9,10 @@ import pytest
 from elevenlabs.client import ElevenLabs
 
 from judged import build, served
-from storykeeper_server.sandbox import app, rag
+from storykeeper_server.sandbox import app
 from storykeeper_server.sandbox.app import Switches
 from storykeeper_server.sandbox.clock import Clock
+from storykeeper_server.sandbox.knowledge import rag
 from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio

@@ -18,12 +18,13 @@ from elevenlabs.core.api_error import ApiError
 from starlette.types import ASGIApp
 
 from judged import build, served
-from storykeeper_server.sandbox import app, speech
+from storykeeper_server.sandbox import app
 from storykeeper_server.sandbox.app import Switches
 from storykeeper_server.sandbox.concurrency import Concurrency, Full
 from storykeeper_server.sandbox.envelopes import Refusal
 from storykeeper_server.sandbox.state import State
-from storykeeper_server.sandbox.text_to_speech import Whole
+from storykeeper_server.sandbox.voices import speech
+from storykeeper_server.sandbox.voices.text_to_speech import Whole
 
 pytestmark = pytest.mark.anyio
 ERIC = "cjVigY5qzO86Huf0OWal"

@@ -21,9 +21,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from judged import build, served
-from storykeeper_server.sandbox import auth, plans, post_call
+from storykeeper_server.sandbox import auth, plans
 from storykeeper_server.sandbox.app import Switches
 from storykeeper_server.sandbox.clock import Clock
+from storykeeper_server.sandbox.conversation import post_call
 from storykeeper_server.sandbox.routing import Setup
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, QueryParams
 from starlette.websockets import WebSocket
 
-from .. import account, ids, sessions
+from .. import account, ids
 from ..routing import Setup
 from ..state import Row, Rows
+from . import grants
 from .ending import POLICY, UNAUTHORIZED, Ended
 
 _DAY = 24 * 60 * 60
@@ -58,7 +59,7 @@ def _grant(rows: Rows, agent: str, query: QueryParams, bearer: str, now: float) 
     secret = query.get("conversation_signature") or bearer
     if not secret:
         return None
-    grant = sessions.redeem(rows, agent, secret, query.get("conversation_id"), now)
+    grant = grants.redeem(rows, agent, secret, query.get("conversation_id"), now)
     if grant is None:
         raise Ended(UNAUTHORIZED, "Could not authorize the conversation.")
     return grant

@@ -8,11 +8,13 @@ import logging
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from .. import account, post_call, rag, voice_store
+from .. import account
 from ..envelopes import Refusal
+from ..knowledge import rag
 from ..routing import Setup
 from ..state import Row
-from . import tailoring
+from ..voices import voice_store
+from . import post_call, tailoring
 from .admission import Visit, admit
 from .ending import INTERNAL, POLICY, Ended
 from .frames import Init, metadata

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from .. import speech
 from ..state import Row
+from ..voices import speech
 
 _CHUNK_SECONDS = 0.25
 

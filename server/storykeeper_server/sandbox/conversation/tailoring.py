@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from ..agent_settings import Settings
+from ..agents.agent_settings import Settings
 from ..envelopes import Invalid
 from ..schema import merge, parse
 from ..state import Row

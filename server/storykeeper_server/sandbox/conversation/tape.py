@@ -7,7 +7,7 @@ import io
 from fractions import Fraction
 from typing import Any
 
-from ..audio import resample
+from ..voices.audio import resample
 
 _MOST_BYTES = 64 * 1024 * 1024  # a side, 35 minutes at 16 kHz; what comes after isn't recorded
 

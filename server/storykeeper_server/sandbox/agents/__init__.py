@@ -1,0 +1,1 @@
+"""Agents: their settings, views, versions, widgets, and simulated conversations."""

@@ -1,0 +1,1 @@
+"""Voices, their samples and settings, and what speaks."""
