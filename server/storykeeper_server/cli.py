@@ -96,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     _plan(sub.add_parser("plan", help="show what making a companion would do and cost; spends nothing"))
     _list(sub.add_parser("list", help="list the companions of this workspace"))
     _show(sub.add_parser("show", help="show one companion"))
+    _verify(sub.add_parser("verify", help="check that the journal of what was done is as it was written"))
+    _worker(sub.add_parser("worker", help="carry on what is to be done, until it is told to go"))
     _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP on this machine"))
     _sandbox(sub.add_parser("sandbox", help="run a local ElevenLabs for tries and tests"))
     return root
@@ -140,6 +142,15 @@ def _show(command: argparse.ArgumentParser) -> None:
     _common(command, commands.show)
     command.add_argument("companion", help="id, or name")
     command.add_argument("--about", default="", metavar="TOPIC", help="also show the memories on a topic")
+
+
+def _verify(command: Parser) -> None:
+    _common(command, commands.verify)
+
+
+def _worker(command: Parser) -> None:
+    command.set_defaults(run=commands.worker)
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
 
 
 def _mcp(command: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ from .terminal import Terminal, described
 from .wiring import Storykeeper, settings, wire
 
 STILL_GOING = 7
+DAMAGED = 1
 LONGEST_WAIT = 600.0
 _FAREWELL_SECONDS = 1.5
 TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
@@ -78,6 +79,29 @@ async def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def worker(arguments: argparse.Namespace) -> int:
+    """Carry this workspace's runs until told to go."""
+    async with opened(arguments, work=True) as keeper:
+        print(
+            f"Carrying what is to be done in the workspace '{keeper.settings.workspace}'; Ctrl-C ends it.",
+            file=sys.stderr,
+        )
+        await _signalled()
+        await keeper.stop()
+    return 0
+
+
+async def verify(arguments: argparse.Namespace) -> int:
+    """Whether the journal is as it was written."""
+    async with opened(arguments) as keeper:
+        faults = keeper.ledger.journal.verify()
+        if arguments.json:
+            print_json({"intact": not faults, "faults": [fault.model_dump() for fault in faults]})
+        else:
+            print("\n".join(map(str, faults)) or "The journal is as it was written.")
+    return DAMAGED if faults else 0
+
+
 async def mcp(arguments: argparse.Namespace) -> int:
     """Serve until the client goes. Nothing but protocol may reach stdout, so prints are led to stderr."""
     from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
@@ -102,12 +126,9 @@ async def mcp(arguments: argparse.Namespace) -> int:
 
 async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
     """Serve until the client goes, or somebody signals."""
-    leave = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, leave.set)
-    tasks = asyncio.ensure_future(serving), asyncio.ensure_future(leave.wait())
+    tasks = asyncio.ensure_future(serving), asyncio.ensure_future(_signalled())
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    if not leave.is_set():
+    if not tasks[1].done():
         tasks[1].cancel()
         await tasks[0]
         return 0
@@ -116,6 +137,14 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeep
             await keeper.stop()
     # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
     os._exit(128 + signal.SIGINT)
+
+
+async def _signalled() -> None:
+    """Until somebody says that it is time to go."""
+    leave = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, leave.set)
+    await leave.wait()
 
 
 async def sandbox(arguments: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
 from storykeeper_tools.provisioning.schema import opened
 from storykeeper_tools.provisioning.staging import Stager
-from storykeeper_tools.provisioning.worker import FileSlot, Worker
+from storykeeper_tools.provisioning.worker import Slot, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
@@ -117,7 +117,7 @@ def wire(
     runs = Runs(database)
     carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace))
     carrier = Durable(f"sqlite:///{settings.folder / 'storykeeper.sqlite'}", carry) if durable else InMemory(carry)
-    engine = Engine(runs, Worker(runs, FileSlot(settings.folder / "worker.lock"), carrier))
+    engine = Engine(runs, Worker(runs, Slot(settings.folder / "worker.lock"), carrier))
     planner = Planner(ledger, consents, workspace, engine.running)
     companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)
     sessions = Sessions(elevenlabs, ledger, workspace)

@@ -1,15 +1,13 @@
-"""Where the ledger's rows lie: a SQLite file by default, a Postgres database for several machines.
+"""Where the ledger's rows lie: a SQLite file, shared by the processes of one machine.
 
-Statements are plain SQL that both understand, with `?` for values. A transaction is exclusive: two processes that read
-and then write can't both believe to be first.
+A transaction is exclusive: two processes that read and then write can't both believe to be first.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +17,6 @@ from ..errors import Busy, Conflict
 from ..files import private_folder
 
 BUSY_SECONDS = 5.0  # transactions take a millisecond; who holds one longer is stuck
-_GONE_SECONDS = 30.0  # a database server that restarts is back by then
-_LOCK = 0x53544F5259  # "STORY": whoever writes the ledger holds this advisory lock
 
 Value = str | int | float | bytes | None
 
@@ -119,76 +115,3 @@ def _told() -> Generator[None]:
         raise Busy("another program is using Storykeeper's ledger, or it can't be written") from error
     except sqlite3.DatabaseError as error:
         raise Conflict("Storykeeper's ledger is damaged", next="restore storykeeper.sqlite, or set it aside") from error
-
-
-@dataclass(slots=True)
-class Postgres:
-    """One connection, made at the first use and again when the server was away for up to half a minute."""
-
-    url: str
-    prepare: Callable[[Database], None]
-    sleep: Callable[[float], None] = time.sleep
-    _db: Any = field(default=None, repr=False)
-
-    def query(self, statement: str, *values: Value) -> list[tuple[Any, ...]]:
-        return self._patiently(lambda db: self._run(db, statement, values))
-
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        db = self._patiently(lambda db: db)
-        with _reached(), db.transaction():
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            yield
-
-    def exists(self) -> bool:
-        return True
-
-    def version(self) -> int:
-        self.query("CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL)")
-        return int(self.query("SELECT coalesce(max(number), 0) FROM version")[0][0])
-
-    def set_version(self, version: int) -> None:
-        self.query("INSERT INTO version VALUES (?)", version)
-
-    def close(self) -> None:
-        if self._db:
-            self._db.close()
-            self._db = None
-
-    def _run(self, db: Any, statement: str, values: Sequence[Value]) -> list[tuple[Any, ...]]:
-        cursor = db.execute(statement.replace("?", "%s"), values)
-        return cursor.fetchall() if cursor.description else []
-
-    def _patiently(self, ask: Callable[[Any], Any]) -> Any:
-        """Ask; outside of transactions, a lost connection is made anew."""
-        import psycopg  # brings libpq; only for those who chose Postgres
-
-        waited, pause = 0.0, 0.1
-        while True:
-            try:
-                return ask(self._open())
-            except psycopg.OperationalError as error:
-                inside = self._db is not None and not self._db.closed
-                self.close() if not inside else None
-                if inside or waited >= _GONE_SECONDS:
-                    raise Busy("the database of STORYKEEPER_DATABASE_URL can't be reached") from error
-            self.sleep(pause)
-            waited, pause = waited + pause, min(2.0, pause * 2)
-
-    def _open(self) -> Any:
-        if self._db is None or self._db.closed:
-            import psycopg  # see above
-
-            self._db = psycopg.connect(self.url, autocommit=True, connect_timeout=5)
-            self.prepare(self)
-        return self._db
-
-
-@contextmanager
-def _reached() -> Generator[None]:
-    import psycopg  # see above
-
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        raise Busy("the database of STORYKEEPER_DATABASE_URL went away") from error

@@ -68,12 +68,6 @@ class Durable:
         rows = await self._client.list_workflows_async(workflow_ids=list(run_ids))
         return [row.workflow_id for row in rows if row.status in _DEAD_END]
 
-    async def adopt(self, executor: str) -> None:
-        """Carry on what a dead executor left behind."""
-        if self._client is not None:
-            left = await self._client.list_workflows_async(executor_id=[executor], status=["PENDING"])
-            await self._client.resume_workflows_async([row.workflow_id for row in left], queue_name=_QUEUE)
-
     async def stop(self) -> None:
         """Let go of everything; unfinished runs stay as they are for whoever comes next."""
         from dbos import DBOS  # it was imported at the start

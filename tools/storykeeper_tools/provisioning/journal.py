@@ -52,6 +52,9 @@ class Fault(BaseModel):
     seq: int
     what: str
 
+    def __str__(self) -> str:
+        return f"{self.chain}, entry {self.seq}: {self.what}"
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:

@@ -27,9 +27,6 @@ class InMemory:
             self._tasks[id] = asyncio.create_task(self.carry(Direct(), id), name=id)
         return []
 
-    async def adopt(self, executor: str) -> None:
-        """Nobody else's tasks can be reached."""
-
     async def stop(self) -> None:
         for task in self._tasks.values():
             task.cancel()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import Conflict
 from . import journal, runs
-from .database import Database, Postgres, SQLite
+from .database import Database, SQLite
 
 _FIRST = """
 CREATE TABLE workspace (name TEXT PRIMARY KEY, remote_id TEXT NOT NULL);
@@ -22,9 +22,9 @@ CREATE TABLE consents (id TEXT PRIMARY KEY, body TEXT NOT NULL, signature TEXT N
 """
 
 
-def opened(folder: Path, url: str | None = None) -> Database:
-    """The database of a workspace: a file in its folder, or the Postgres database at `url`. Opened at the first use."""
-    return Postgres(url, prepare) if url else SQLite(folder / "storykeeper.sqlite", prepare)
+def opened(folder: Path) -> Database:
+    """The database of a workspace, in its folder; made and brought up to date at the first use."""
+    return SQLite(folder / "storykeeper.sqlite", prepare)
 
 
 def prepare(database: Database) -> None:

@@ -17,24 +17,6 @@ from .runs import Runs
 _LOOK_SECONDS = 0.5
 
 
-class Slots(Protocol):
-    """Places for workers. A place is free again when the process that holds it ends, however it ends."""
-
-    def take(self) -> str | None:
-        """The name of a place that is held from now on, or None."""
-        ...
-
-    def left(self) -> Sequence[str]:
-        """The names of places that others held and left since the last look."""
-        ...
-
-    def occupied(self) -> bool:
-        """Whether anybody holds one."""
-        ...
-
-    def give_back(self) -> None: ...
-
-
 class Carrier(Protocol):
     """What carries runs on: DBOS, or tasks in memory for tests."""
 
@@ -42,27 +24,24 @@ class Carrier(Protocol):
 
     async def take(self, run_ids: Sequence[str]) -> list[str]: ...
 
-    async def adopt(self, executor: str) -> None: ...
-
     async def stop(self) -> None: ...
 
 
 @dataclass(slots=True)
-class FileSlot:
-    """One place, held by a lock on a file: for workspaces in a SQLite file."""
+class Slot:
+    """The one place for a worker, held by a lock on a file: free again when its process ends, however it ends."""
 
     path: Path
     _held: int | None = field(default=None, repr=False)
 
-    def take(self) -> str | None:
+    def take(self) -> bool:
+        """Whether it is held from now on."""
         if self._held is None:
             self._held = self._lock()
-        return None if self._held is None else "worker"
-
-    def left(self) -> Sequence[str]:
-        return ()  # whoever takes the one place has the dead one's name, and so its runs
+        return self._held is not None
 
     def occupied(self) -> bool:
+        """Whether anybody holds it."""
         if self._held is not None:
             return True
         probe = self._lock()
@@ -88,10 +67,10 @@ class FileSlot:
 
 @dataclass(slots=True)
 class Worker:
-    """Looks for runs, takes a slot when there are any, and then carries them until it is stopped."""
+    """Looks for runs, takes the slot when there are any, and then carries them until it is stopped."""
 
     runs: Runs
-    slots: Slots
+    slot: Slot
     carrier: Carrier
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -103,8 +82,8 @@ class Worker:
 
     @property
     def present(self) -> bool:
-        """Whether runs are carried: here, or by whoever holds the slots."""
-        return self._task is not None or self.slots.occupied()
+        """Whether runs are carried: here, or by whoever holds the slot."""
+        return self._task is not None or self.slot.occupied()
 
     def wake(self) -> None:
         """There is something to do."""
@@ -119,7 +98,7 @@ class Worker:
         if self._working:
             await self.carrier.stop()
             self._working = False
-        self.slots.give_back()
+        self.slot.give_back()
 
     async def _work(self) -> None:
         while not await self._begun():
@@ -127,18 +106,17 @@ class Worker:
         taken: set[str] = set()
         while True:
             taken = await self._carry(taken)
-            for executor in self.slots.left():
-                await self.carrier.adopt(executor)
             await self._pause()
 
     async def _begun(self) -> bool:
         if not self.runs.unfinished():
             return False
-        executor = self.slots.take()
-        if executor:
-            self._working = True
-            await self.carrier.start(executor)
-        return executor is not None
+        if not self.slot.take():
+            return False
+        self._working = True
+        # The same name for every holder: whoever comes next finds in the engine what this one left.
+        await self.carrier.start("worker")
+        return True
 
     async def _carry(self, taken: set[str]) -> set[str]:
         due = {run.id: run for run in self.runs.unfinished()}
