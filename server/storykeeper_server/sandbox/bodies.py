@@ -47,11 +47,18 @@ async def read_form(request: Request, limit: int) -> FormData:
             pass
         return FormData()
     _check_charset(request.headers["content-type"])
-    parser = MultiPartParser(request.headers, _within(request, limit), max_part_size=limit)
+    # Read whole before it is parsed: when a client goes away midway, the parser leaves its temporary files open.
+    chunks = [chunk async for chunk in _within(request, limit)]
+    parser = MultiPartParser(request.headers, _again(chunks), max_part_size=limit)
     try:
         return await parser.parse()
     except (MultiPartException, FormParserError) as error:
         raise invalid("invalid_body", "There was an error parsing the body") from error
+
+
+async def _again(chunks: list[bytes]) -> AsyncGenerator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 def _check_charset(kind: str) -> None:
