@@ -24,6 +24,7 @@ from storykeeper_server.sandbox.state import State
 ROOT = Path(__file__).parent.parent
 JUDGED: Counter[str] = Counter()
 LIVE: list[bool] = []
+TALLIES: list[dict[str, Any]] = []
 
 
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
@@ -98,15 +99,29 @@ async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _tell_sessions(terminalreporter)
+    tallies = [*TALLIES, _tally()]
+    requests, responses = (sum(tally[what] for tally in tallies) for what in ("requests", "responses"))
+    methods = {method for tally in tallies for method in tally["methods"]}
+    terminalreporter.write_line(f"judged by the official OpenAPI file: {requests} requests, {responses} responses")
+    terminalreporter.write_line(f"driven by the official SDK: {len(methods)} of its methods")
+
+
+def _tally() -> dict[str, Any]:
+    """What this process judged and drove; each of several has its own."""
     shared = verdict()
-    if shared:
-        JUDGED.update(requests=shared.requests, responses=shared.responses)
-    terminalreporter.write_line(
-        f"judged by the official OpenAPI file: {JUDGED['requests']} requests, {JUDGED['responses']} responses"
-    )
-    if "live.sdk" in sys.modules:
-        exercised = sys.modules["live.sdk"].EXERCISED
-        terminalreporter.write_line(f"driven by the official SDK: {len(exercised)} of its methods")
+    counts = JUDGED + Counter(requests=shared.requests, responses=shared.responses) if shared else JUDGED
+    methods = sys.modules["live.sdk"].EXERCISED if "live.sdk" in sys.modules else ()
+    return {"requests": counts["requests"], "responses": counts["responses"], "methods": sorted(map(str, methods))}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = _tally()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    TALLIES.append(getattr(node, "workeroutput", {}).get("tally", _tally()))
 
 
 def _tell_sessions(terminalreporter: pytest.TerminalReporter) -> None:
