@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from outside import TEXT, Event, Show, companion, greeting, need, only, pages, r
 pytestmark = pytest.mark.anyio
 
 GREETING = greeting("Clare")
+ROOT = Path(__file__).parent.parent
 # The pattern of its orb; the widget works without.
 PICTURE = "https://storage.googleapis.com/eleven-public-cdn/images/perlin-noise.png"
 
@@ -32,9 +35,11 @@ def silence(recording: Callable[[float], bytes], tmp_path: Path) -> Path:
     return file
 
 
-async def visit(client: httpx.AsyncClient, agent: str, steps: list[Event], silence: Path, show: Show) -> list[Event]:
-    """A visitor of a page with the widget, which is configured as the sandbox tells, and calls the sandbox."""
-    config = (await client.get(f"/v1/convai/agents/{agent}/widget")).json()["widget_config"]
+async def visit(
+    client: httpx.AsyncClient, agent: str, steps: list[Event], silence: Path, show: Show, *, config: Any = None
+) -> list[Event]:
+    """A visitor of a page with the widget, which is configured as given, or as the sandbox tells, and calls the sandbox."""
+    config = config or (await client.get(f"/v1/convai/agents/{agent}/widget")).json()["widget_config"]
     attributes = {
         "agent-id": agent,
         # In place of what the widget would ask of the service, at an address that can't be changed.
@@ -89,3 +94,20 @@ async def test_a_visitor_writes(sandbox_url: str, silence: Path, record_property
     assert only(events, "audio") == []
     assert kept["metadata"]["text_only"] is True
     assert [turn["role"] for turn in kept["transcript"]] == ["agent", "user", "agent"]
+
+
+async def test_a_page_made_as_the_documentation_says_calls(
+    sandbox_url: str, silence: Path, record_property: Show
+) -> None:
+    """With the very configuration that is printed there."""
+    printed = re.search(r"override-config='([^']+)'", (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8"))
+    assert printed
+    steps = [{"click": "Start a call"}, {"shown": GREETING}, {"click": "End"}, {"shown": "You ended the conversation"}]
+    async with rest(sandbox_url) as client:
+        agent = await companion(client, private=False)
+        config = json.loads(printed[1])
+        events = await visit(client, agent, steps, silence, record_property, config=config)
+        kept = await stored(client, events)
+
+    assert only(events, "call", "audio")
+    assert [turn["message"] for turn in kept["transcript"]] == [GREETING]

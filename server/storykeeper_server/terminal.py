@@ -92,12 +92,18 @@ def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool) ->
     titles = ", ".join(document.name.partition(" ")[2] for document in view.documents)
     rows += [("memories", titles)] if titles else []
     rows += [("agent", f"{view.agent_id}  private; its first words say that it is an AI" if view.agent_id else "-")]
-    rows += [("talk", f"{link.signed_url}  (opens within 15 minutes; don't share it)")] if link else []
+    rows += [("talk", _talk(link, embedded))] if link else []
     rows += [("note", warning) for warning in view.warnings]
     flag = " --sandbox" if embedded else ""
     rows += [("next", f"storykeeper show {view.companion}{flag}" if view.status == "done" else view.next)]
     head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
     return "\n".join([head, *(f"  {name:<10}{text}" for name, text in rows)])
+
+
+def _talk(link: SignedUrl, embedded: bool) -> str:
+    if embedded:
+        return "this sandbox ends with the command; to talk, start one that stays: docs/sandbox.md says how"
+    return f"{link.signed_url}  (opens within 15 minutes; don't share it)"
 
 
 def _console() -> Any:

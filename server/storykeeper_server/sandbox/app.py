@@ -47,7 +47,7 @@ def build(
         {key.digest: key for key in known},
         plans.named(plan),
         switches,
-        clock or Clock(),
+        clock or Clock(ahead=state.ahead),
         faults=Faults([rule(fault) if isinstance(fault, str) else fault for fault in faults]),
     )
     routes = [

@@ -23,6 +23,7 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS rows_by_id ON rows (kind, id)",
     "CREATE TABLE IF NOT EXISTS files (workspace TEXT, kind TEXT, id TEXT, data BLOB NOT NULL,"
     " PRIMARY KEY (workspace, kind, id)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS clock (ahead REAL NOT NULL)",
     "CREATE TABLE IF NOT EXISTS warnings (path TEXT, field TEXT, PRIMARY KEY (path, field))",
 )
 _OPENING_SECONDS = 30.0
@@ -164,6 +165,17 @@ class State:
         with self._writing() as connection:
             for statement in _SCHEMA:
                 connection.execute(statement)
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds the clock of this state was moved."""
+        with self._reading() as connection:
+            return connection.execute("SELECT coalesce(max(ahead), 0) FROM clock").fetchone()[0]
+
+    @ahead.setter
+    def ahead(self, seconds: float) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT INTO clock VALUES (?)", (seconds,))
 
     @contextlib.contextmanager
     def rows(self, workspace: str) -> Generator[Rows]:

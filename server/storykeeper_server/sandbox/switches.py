@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -121,6 +121,8 @@ def _read(name: str, type: Any, value: object) -> Any:
     try:
         return model.validate_python(value)
     except ValidationError as error:
+        if isinstance(value, str) and get_origin(type) is tuple and not value.startswith("["):
+            return tuple(value.split(" / "))  # as the documentation shows it
         if isinstance(value, str):
             with contextlib.suppress(ValidationError):
                 return model.validate_json(value)

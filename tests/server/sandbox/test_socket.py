@@ -291,9 +291,11 @@ def test_a_conversation_that_a_crash_left_behind_takes_nobody_s_place() -> None:
             socket.recv(timeout=20)
             busy = outcome(box.talk(agent))
             clock.advance(3_600)
+            shown = _conversations(box, agent)[0]["status"]
             after = outcome(box.talk(agent))
 
     assert busy[0] == 1008
+    assert shown == "failed"
     assert after == (0, "")
 
 

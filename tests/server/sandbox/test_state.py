@@ -199,3 +199,15 @@ def test_importing_the_application_stays_light() -> None:
     answer = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
 
     assert answer.stdout.strip() == "set()"
+
+
+def test_a_clock_that_was_moved_stays_so(tmp_path: Path) -> None:
+    """A file that is opened again is not in the past of what is in it."""
+    first = State(tmp_path / "state.sqlite")
+    first.ahead = 3_600
+    first.close()
+    second = State(tmp_path / "state.sqlite")
+
+    assert second.ahead == 3_600
+    assert State(None).ahead == 0
+    second.close()

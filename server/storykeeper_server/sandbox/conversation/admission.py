@@ -12,11 +12,10 @@ from starlette.websockets import WebSocket
 from .. import account, ids
 from ..routing import Setup
 from ..state import Row, Rows
-from . import grants
+from . import grants, retention
 from .ending import POLICY, UNAUTHORIZED, Ended
 
 _DAY = 24 * 60 * 60
-_GRACE = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ def admit(setup: Setup, socket: WebSocket) -> Visit:
     if workspace is None:
         code = setup.switches.unknown_agent_close
         raise Ended(code, "The AI agent you are trying to reach does not exist.")
+    retention.sweep(setup.state, workspace, setup.clock())
     with setup.state.rows(workspace) as rows:
         agent = rows.get("agent", id)
         if agent is None:
@@ -81,18 +81,8 @@ def _check_limits(rows: Rows, agent: Row, setup: Setup) -> None:
     today = setup.clock() - setup.clock() % _DAY
     if sum(call["created"] >= today for call in calls) >= limits["daily_limit"]:
         raise Ended(POLICY, "This agent has reached its daily limit of conversations.")
-    running = sum(_goes_on(rows, call, agent, setup.clock()) for call in calls)
+    running = sum(call["status"] == "in-progress" for call in calls)
     if 0 <= limits["agent_concurrency_limit"] <= running:
         raise Ended(POLICY, "This agent has reached its limit of concurrent conversations.")
     if account.left(rows, setup.plan, setup.clock()) <= 0:
         raise Ended(1002, "This request exceeds your quota limit.", because="Quota exceeded")
-
-
-def _goes_on(rows: Rows, call: Row, agent: Row, now: float) -> bool:
-    """Whether a conversation still runs; one that outlived its longest duration was left behind by a crash."""
-    longest = agent["settings"]["conversation_config"]["conversation"]["max_duration_seconds"]
-    if call["status"] != "in-progress" or now < call["created"] + longest + _GRACE:
-        return call["status"] == "in-progress"
-    ended = {"status": "failed", "ended": call["created"] + longest, "reason": "The sandbox was stopped."}
-    rows.put("conversation", call["id"], {**call, **ended})
-    return False

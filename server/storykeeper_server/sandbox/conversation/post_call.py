@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from . import convai_settings, history_view, retention
 _PATIENCE_SECONDS = 10.0
 _TOO_MANY_FAILURES = 10
 _CHUNK = 64 * 1024
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ async def deliver(setup: Setup, workspace: str, conversation_id: str) -> None:
         return
     for event in events:
         result = await _send(webhook, event, setup.clock())
+        if result["error"]:
+            _LOG.warning("webhook %s to %s: %s", event.type, webhook["url"], result["error"])
         with setup.state.rows(workspace) as rows:
             _record(rows, webhook["id"], event, result, setup.clock())
 
@@ -83,7 +87,7 @@ async def _send(webhook: Row, event: _Event, now: float) -> Row:
             # No proxy of the environment, and no redirect, leads anywhere else.
             async with (
                 httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False) as client,
-                client.stream("POST", webhook["url"], content=_chunks(body), headers=signed) as answer,
+                client.stream("POST", webhook["url"], content=_content(event, body), headers=signed) as answer,
             ):
                 return {"sent": True, "status": answer.status_code, "error": None}
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -94,6 +98,10 @@ def _signed(webhook: Row, body: bytes, now: int) -> dict[str, str]:
     digest = hmac.new(webhook["secret"].encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
     signature = {"ElevenLabs-Signature": f"t={now},v0={digest}"}
     return {**webhook["headers"], "Content-Type": "application/json", **signature}
+
+
+def _content(event: _Event, body: bytes) -> bytes | AsyncGenerator[bytes]:
+    return _chunks(body) if event.type == "post_call_audio" else body
 
 
 async def _chunks(body: bytes) -> AsyncGenerator[bytes]:

@@ -39,13 +39,34 @@ def calls(rows: Snapshot, now: float) -> dict[str, Calls]:
 
 
 def sweep(state: State, workspace: str, now: float) -> None:
-    """Delete of every conversation what its time is over for; while that is nothing, nobody has to wait for it."""
+    """Delete of every conversation what its time is over for, and end those that a crash left behind.
+
+    While that is nothing, nobody has to wait for it.
+    """
+    with state.reading(workspace) as rows:
+        left = [row["id"] for row in rows.all("conversation") if _abandoned(rows, row, now)]
+    if left:
+        with state.rows(workspace) as rows:
+            for row in filter(None, [rows.get("conversation", id) for id in left]):
+                rows.put("conversation", row["id"], {**row, **_broken_off(row, now)})
     with state.reading(workspace) as rows:
         over = [row["id"] for row in rows.all("conversation") if _lost(row, settled(rows, row, now))]
     if over:
         with state.rows(workspace) as rows:
             for row in filter(None, [rows.get("conversation", id) for id in over]):
                 _shed(rows, row, settled(rows, row, now))
+
+
+def _abandoned(rows: Snapshot, row: Row, now: float) -> bool:
+    """Whether it says that it goes on, and is older than it can have become."""
+    began = rows.get("version", row["version"]) or rows.get("agent", row["agent"])
+    longest = began["settings"]["conversation_config"]["conversation"]["max_duration_seconds"] if began else 0
+    return row["status"] == "in-progress" and now > row["created"] + longest + _GRACE
+
+
+def _broken_off(row: Row, now: float) -> Row:
+    last = max((turn["at"] for turn in row["transcript"]), default=0.0)
+    return {"status": "failed", "ended": min(now, row["created"] + last), "reason": "The sandbox was stopped."}
 
 
 def _shed(rows: Rows, row: Row, left: Row | None) -> None:
