@@ -16,6 +16,7 @@ from google.genai import types
 from storykeeper_tools.errors import NeedsAnswer, NeedsConfirm, NeedsConsent, StorykeeperError, from_text
 
 from .agent import NAME, build
+from .workflow import text
 
 MOST_MODEL_CALLS = 12
 
@@ -48,7 +49,7 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
         if turn.outcome is not None:
             return turn.outcome if "companion" in turn.outcome else {"error": _row(turn.outcome.get("error"))}
         if turn.question is None and turn.looked:
-            return {"said": turn.said}
+            return {"error": turn.refused} if turn.refused else {"said": turn.said}
         if turn.question is None:
             answer = await terminal.ask(turn.said)
             if not answer:
@@ -72,6 +73,7 @@ class Turn:
     def __init__(self) -> None:
         self.said = ""
         self.looked = False
+        self.refused: dict[str, str] | None = None
         self.question: types.FunctionCall | None = None
         self.outcome: dict[str, Any] | None = None
 
@@ -82,8 +84,16 @@ class Turn:
         if response and response.name == "make_companion" and isinstance(response.response, dict):
             self.outcome = response.response.get("result", response.response)
         self.looked = self.looked or bool(response)
+        if response:
+            self.refused = _refusal(response.response)
         if part.text and by_agent:
             self.said = part.text
+
+
+def _refusal(answer: object) -> dict[str, str] | None:
+    """The error of a tool's answer; None for one that told what was asked."""
+    told = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    return from_text(text(told)).row() if told.get("isError") else None
 
 
 async def _turn(runner: Runner, message: types.Content) -> Turn:

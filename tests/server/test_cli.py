@@ -262,6 +262,15 @@ async def test_a_sentence_may_just_ask(storykeeper: Any) -> None:
     assert (ran.code, ran.out.startswith("creator: ")) == (0, True), ran.err
 
 
+async def test_an_answer_that_is_a_refusal_has_its_exit_code(storykeeper: Any, sandbox_url: str) -> None:
+    """Asked in words or not, it is said on stderr."""
+    wrong = {"ELEVENLABS_API_KEY": "wrong", "STORYKEEPER_ELEVENLABS_URL": sandbox_url}
+    account = await storykeeper("provision", "How much quota is left?", **wrong)
+    stranger = await storykeeper("provision", "--sandbox", "show ruth-1a2b")
+    assert (account.code, account.out, "auth_invalid" in account.err) == (5, "", True)
+    assert (stranger.code, stranger.out, "not_found" in stranger.err) == (4, "", True)
+
+
 async def test_local_sandboxes_are_kept_apart(storykeeper: Any, sandbox_url: str) -> None:
     """What the embedded one has is not looked for in another."""
     await storykeeper("provision", *DOROTHY, "--consent", "self", "--yes", "--sandbox")

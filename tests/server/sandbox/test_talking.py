@@ -7,7 +7,7 @@ import asyncio
 import io
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Queue
 from typing import Any
@@ -38,6 +38,7 @@ I met Tom at the Arcadia ballroom in 1957. We married in June 1960.
 """
 EVENTS = ["audio", "interruption", "user_transcript", "agent_response", "agent_response_correction", "vad_score"]
 QUICK = 0.05
+Show = Callable[[str, object], None]
 SILENCE = bytes(32_000)
 
 
@@ -84,6 +85,11 @@ def companion(client: ElevenLabs, *, text: str = MEMORIES, **changes: Any) -> st
     return made.agent_id
 
 
+def told(kept: Any) -> str:
+    """A transcript, to be read after the tests."""
+    return "\n".join(f"{turn.role}: {turn.message}" for turn in kept.transcript)
+
+
 def history(client: ElevenLabs, id: str | None) -> Any:
     """What is kept of a conversation, once the other side has noticed its end."""
     assert id
@@ -92,7 +98,7 @@ def history(client: ElevenLabs, id: str | None) -> Any:
     return kept
 
 
-def test_a_written_conversation_answers_from_the_memories_and_is_kept() -> None:
+def test_a_written_conversation_answers_from_the_memories_and_is_kept(record_property: Show) -> None:
     """First message, a fact, an honest gap, and the truth about itself; afterwards it can be read."""
     with sandbox() as client:
         agent = companion(client)
@@ -102,6 +108,7 @@ def test_a_written_conversation_answers_from_the_memories_and_is_kept() -> None:
             gap = talk.ask("What did you think of the moon landing?")
             truth = talk.ask("Are you real?")
         kept = history(client, talk.conversation.wait_for_session_end())
+    record_property("session", told(kept))
 
     assert "AI companion" in greeting
     assert "Cork" in fact
@@ -137,7 +144,7 @@ def test_a_client_tool_is_called_and_its_result_waited_for() -> None:
     assert [call.tool_name for call in calls] == ["show_photo"]
 
 
-def test_a_spoken_turn_is_answered_with_speech() -> None:
+def test_a_spoken_turn_is_answered_with_speech(record_property: Show) -> None:
     """Loudness and a pause make a turn; a line of the script stands for what was said."""
     ear = Ear()
     with sandbox(Switches(hears=("Where were you born?",))) as client:
@@ -151,6 +158,7 @@ def test_a_spoken_turn_is_answered_with_speech() -> None:
             answer = talk.next("agent")
             talk.next("alignment")
         kept = history(client, talk.conversation.wait_for_session_end())
+    record_property("session", f"{told(kept)}\n({len(ear.heard) / 32_000:.1f} seconds of speech were heard)")
 
     assert asked == "Where were you born?"
     assert "Cork" in answer
