@@ -28,7 +28,7 @@ def view(agent: Row, workspace: str) -> dict[str, Any]:
     }
 
 
-def summary(agent: Row, calls: Calls, workspace: str) -> dict[str, Any]:
+def summary(agent: Row, calls: Calls, access_info: dict[str, Any]) -> dict[str, Any]:
     """An agent, as lists show it."""
     settings = agent["settings"]
     return {
@@ -37,7 +37,7 @@ def summary(agent: Row, calls: Calls, workspace: str) -> dict[str, Any]:
         "voice_id": settings["conversation_config"]["tts"]["voice_id"],
         "tags": settings["tags"],
         "created_at_unix_secs": int(agent["created"]),
-        "access_info": access(workspace),
+        "access_info": access_info,
         "last_call_time_unix_secs": None if calls.last is None else int(calls.last),
         "archived": settings["platform_settings"]["archived"],
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Literal
 
 from pydantic import Field
 from starlette.responses import Response
 
 from .. import auth, ids
+from ..account import access
 from ..conversation import retention
 from ..conversation.retention import Calls
 from ..envelopes import Refusal, not_found
@@ -154,33 +157,40 @@ async def index(call: Call[Body, AgentsQuery]) -> dict[str, Any]:
     query = call.query
     retention.sweep(call.setup.state, call.workspace, call.now)
     with call.reading() as rows:
-        found = [agent for agent in call.listed(rows, "agent") if _matches(agent, query, auth.user(call.workspace))]
+        found = _matching(call.listed(rows, "agent"), query, auth.user(call.workspace))
         calls = retention.calls(rows, call.now)
     chosen, cursor = page(
         found,
         query.page_size,
         query.cursor,
         by=query.sort_by,
-        key=lambda agent: _place(agent, calls.get(agent["id"], _NEVER), query.sort_by),
+        key=_place(query.sort_by, calls),
         descending=query.sort_direction == "desc",
     )
-    agents = [summary(agent, calls.get(agent["id"], _NEVER), call.workspace) for agent in chosen]
+    info = access(call.workspace)
+    agents = [summary(agent, calls.get(agent["id"], _NEVER), info) for agent in chosen]
     return {"agents": agents, "next_cursor": cursor, "has_more": cursor is not None}
 
 
-def _matches(agent: Row, query: AgentsQuery, me: str) -> bool:
-    settings = agent["settings"]
-    return (
-        (query.search or "").casefold() in settings["name"].casefold()
-        and (query.archived is None or settings["platform_settings"]["archived"] == query.archived)
-        and (not query.tags or bool({*query.tags} & {*settings["tags"]}))
-        and query.created_by_user_id in (None, "@me", me)
-    )
+def _matching(agents: list[Row], query: AgentsQuery, me: str) -> list[Row]:
+    if query.created_by_user_id not in (None, "@me", me):
+        return []
+    text, tags = (query.search or "").casefold(), {*(query.tags or ())}
+    return [
+        agent
+        for agent in agents
+        if query.archived in (None, agent["settings"]["platform_settings"]["archived"])
+        and (not text or text in agent["settings"]["name"].casefold())
+        and (not tags or not tags.isdisjoint(agent["settings"]["tags"]))
+    ]
 
 
-def _place(agent: Row, calls: Calls, by: str) -> str | float:
-    places = {"name": agent["settings"]["name"], "updated_at": agent["updated"], "call_count_7d": calls.week}
-    return places.get(by, agent["created"])
+def _place(by: str, calls: dict[str, Calls]) -> Callable[[Row], str | float]:
+    if by == "name":
+        return lambda agent: agent["settings"]["name"]
+    if by == "call_count_7d":
+        return lambda agent: calls.get(agent["id"], _NEVER).week
+    return itemgetter("updated" if by == "updated_at" else "created")
 
 
 _PREFIX = "/v1/convai/agents"

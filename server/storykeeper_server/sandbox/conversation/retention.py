@@ -44,7 +44,10 @@ def sweep(state: State, workspace: str, now: float) -> None:
     While that is nothing, nobody has to wait for it.
     """
     with state.reading(workspace) as rows:
-        left = [row["id"] for row in rows.all("conversation") if _abandoned(rows, row, now)]
+        kept = rows.all("conversation")
+        left = [row["id"] for row in kept if _abandoned(rows, row, now)]
+    if not kept:
+        return
     if left:
         with state.rows(workspace) as rows:
             for row in filter(None, [rows.get("conversation", id) for id in left]):
