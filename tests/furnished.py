@@ -18,6 +18,21 @@ HOOK = {"settings": {"auth_type": "hmac", "name": "hook", "webhook_url": "https:
 ADDRESSES = {"url": "https://example.org/", "webhook_url": "https://example.org/", "model_id": "eleven_flash_v2_5"}
 
 
+# What a conversation that simply ended has, as its socket leaves it.
+ENDED: dict[str, Any] = {
+    "user": None,
+    "text_only": False,
+    "source": None,
+    "source_version": None,
+    "method": "public",
+    "reason": "Client disconnected",
+    "error": None,
+    "cost": 0,
+    "client_data": {},
+    "language": "en",
+}
+
+
 async def furnish(sandbox: ASGIApp, state: State) -> dict[str, Any]:
     """Make a voice, a document with an index, an agent, a webhook and a conversation; answers their ids by field."""
     transport = httpx.ASGITransport(sandbox)
@@ -83,16 +98,7 @@ def _talk(state: State, agent_id: str) -> str:
             "version": agent["version"],
             "status": "done",
             "ended": agent["created"] + 60,
-            "user": None,
-            "text_only": False,
-            "source": None,
-            "source_version": None,
-            "method": "public",
-            "reason": "Client disconnected",
-            "error": None,
-            "cost": 0,
-            "client_data": {},
-            "language": "en",
+            **ENDED,
             "transcript": [turn],
             "rating": None,
             "has_user_audio": True,

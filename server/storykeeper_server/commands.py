@@ -163,6 +163,10 @@ async def sandbox(arguments: argparse.Namespace) -> int:
         raise BadInput(
             f"{arguments.state} holds no state of a sandbox", next="name another file with --state"
         ) from error
+    except OSError as error:
+        raise BadInput(
+            f"{arguments.state} can't be written: {error.strerror}", next="name another file with --state"
+        ) from error
     app = build(state, keys=keys, plan=arguments.plan, switches=switches, faults=arguments.fault)
 
     def listening(url: str) -> None:

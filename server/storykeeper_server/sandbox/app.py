@@ -29,6 +29,30 @@ from .voices import samples, text_to_speech, voice_settings, voices
 __all__ = ["Switches", "build"]
 
 _USUAL = Switches()
+_ROUTES = [
+    *voices.ROUTES,
+    *voice_settings.ROUTES,
+    *samples.ROUTES,
+    *text_to_speech.ROUTES,
+    *ingestion.ROUTES,
+    *folders.ROUTES,
+    *dependents.ROUTES,
+    *rag.ROUTES,
+    *passages.ROUTES,
+    *editing.ROUTES,
+    *knowledge_base.ROUTES,
+    *agents.ROUTES,
+    *sharing.ROUTES,
+    *simulation.ROUTES,
+    *widget_config.ROUTES,
+    *conversations.ROUTES,
+    *history.ROUTES,
+    *webhooks.ROUTES,
+    *convai_settings.ROUTES,
+    *account.ROUTES,
+    *endpoint.ROUTES,
+    *admin.ROUTES,
+]
 
 
 def build(
@@ -50,31 +74,7 @@ def build(
         clock or Clock(ahead=state.ahead),
         faults=Faults([rule(fault) if isinstance(fault, str) else fault for fault in faults]),
     )
-    routes = [
-        *voices.ROUTES,
-        *voice_settings.ROUTES,
-        *samples.ROUTES,
-        *text_to_speech.ROUTES,
-        *ingestion.ROUTES,
-        *folders.ROUTES,
-        *dependents.ROUTES,
-        *rag.ROUTES,
-        *passages.ROUTES,
-        *editing.ROUTES,
-        *knowledge_base.ROUTES,
-        *agents.ROUTES,
-        *sharing.ROUTES,
-        *simulation.ROUTES,
-        *widget_config.ROUTES,
-        *conversations.ROUTES,
-        *history.ROUTES,
-        *webhooks.ROUTES,
-        *convai_settings.ROUTES,
-        *account.ROUTES,
-        *endpoint.ROUTES,
-        *admin.ROUTES,
-    ]
-    app = Starlette(routes=[Directory([*official.hidden(routes), *routes])], exception_handlers=HANDLERS)
+    app = Starlette(routes=[Directory([*official.hidden(_ROUTES), *_ROUTES])], exception_handlers=HANDLERS)
     app.state.setup = setup
     return _Edge(app, setup)
 

@@ -9,6 +9,7 @@ import pytest
 from elevenlabs.client import ElevenLabs
 from elevenlabs.core.api_error import ApiError
 
+from furnished import ENDED
 from judged import build, served
 from storykeeper_server.sandbox import auth
 from storykeeper_server.sandbox.clock import Clock
@@ -51,16 +52,7 @@ def had(state: State, agent: dict[str, Any], id: str, audio: bytes | None = None
         "version": agent["version_id"],
         "status": "done",
         "ended": NOW - 40,
-        "user": None,
-        "text_only": False,
-        "source": None,
-        "source_version": None,
-        "method": "public",
-        "reason": "Client disconnected",
-        "error": None,
-        "cost": 0,
-        "client_data": {},
-        "language": "en",
+        **ENDED,
         "transcript": [turn("agent", "Hello dear."), turn("user", "Where were you born?"), turn("agent", "In Cork.")],
         "rating": None,
         "has_user_audio": audio is not None,

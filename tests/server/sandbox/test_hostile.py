@@ -159,6 +159,12 @@ def attack(operation: Operation, mode: GenerationMode, ids: dict[str, Any], send
     once()
 
 
+@pytest.mark.usefixtures("judge")
+def test_there_is_something_to_send_to() -> None:
+    """Without the official file there would be no operations, and every test below would pass by not being there."""
+    assert len(served()) >= 71
+
+
 @pytest.mark.parametrize("operation", served(), ids=str)
 def test_nothing_that_is_sent_breaks_the_sandbox(operation: Operation) -> None:
     """No server error, no answer that breaks its schema, and what the file allows isn't refused as forbidden."""

@@ -346,6 +346,30 @@ def _pings(socket: Any, count: int) -> None:
         count -= json.loads(socket.recv(timeout=20))["type"] == "ping"
 
 
+def test_interrupting_a_thinking_agent_leaves_what_it_said_before_alone() -> None:
+    """What was heard to its end stays as it was, in the client and in the history."""
+    tool = {"type": "client", "name": "show_photo", "description": "Shows a photo", "expects_response": True}
+    agent = {"first_message": "Hi.", "prompt": {"tools": [tool]}}
+    events = ["audio", "agent_response", "agent_response_correction", "interruption"]
+    ask = json.dumps({"type": "user_message", "text": "Please show me a photo"})
+    with sandbox(ping_seconds=0.05) as box:
+        id = box.agent(config={"agent": agent, "conversation": {"client_events": events}})
+        with dialled(box.talk(id)) as socket:
+            _pings(socket, 60)
+            socket.send(ask)
+            _call(socket)
+            socket.send(ask)
+            seen: list[str] = []
+            while "client_tool_call" not in seen:
+                seen.append(json.loads(socket.recv(timeout=20))["type"])
+        conversation = _conversations(box, id)[0]["conversation_id"]
+        turns = box.http.get(f"/v1/convai/conversations/{conversation}").json()["transcript"]
+
+    assert "interruption" in seen
+    assert "agent_response_correction" not in seen
+    assert (turns[0]["message"], turns[0]["interrupted"]) == ("Hi.", False)
+
+
 def test_the_browsers_subprotocol_is_chosen() -> None:
     """Without it the official browser client fails."""
     from websockets.sync.client import connect

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
+from .worker import Carry
+
 if TYPE_CHECKING:
     from dbos import DBOSClient
-
-    from .ensure import Run
-
-Carry = Callable[["Run", str], Coroutine[Any, Any, str]]
 
 _QUEUE = "provision"
 _VERSION = "saga-1"  # the order of the saga's steps: runs of another one can't be taken up

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from .ensure import Direct, Run
-
-Carry = Callable[[Run, str], Coroutine[Any, Any, str]]
+from .ensure import Direct
+from .worker import Carry
 
 
 @dataclass(slots=True)

@@ -99,9 +99,21 @@ class Runs:
             known = self._current(run)
             return self._put(known.model_copy(update=changes)) if known else run
 
-    def renew(self, run: Run) -> Run:
-        """Another attempt at the same plan, for an engine that can't carry this one any more."""
-        return self.update(run, attempt=run.attempt + 1, state="queued", steps=[], reason="", again_at=None)
+    def renew(self, run: Run) -> None:
+        """Another attempt at the same plan, for an engine that can't carry this one any more.
+
+        A run that has changed since it was read as `run` is alive, or has just ended: it is left alone.
+        """
+        with self.database.transaction():
+            if self.of(run.plan_id) == run:
+                again: dict[str, object] = {
+                    "attempt": run.attempt + 1,
+                    "state": "queued",
+                    "steps": [],
+                    "reason": "",
+                    "again_at": None,
+                }
+                self._put(run.model_copy(update=again))
 
     def _others(self, plan_id: str, companion: str) -> bool:
         question = "SELECT plan FROM runs WHERE companion = ? AND plan != ? AND state IN ('queued', 'running')"

@@ -1,18 +1,24 @@
-"""Who carries runs: of all processes that share a workspace, the one that holds a slot."""
+"""Who carries runs: of all processes that share a workspace, the one that holds the slot."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..files import private_folder
+from .ensure import Run
 from .runs import Runs
+
+log = logging.getLogger(__name__)
+
+Carry = Callable[[Run, str], Coroutine[Any, Any, str]]
 
 _LOOK_SECONDS = 0.5
 
@@ -101,21 +107,28 @@ class Worker:
         self.slot.give_back()
 
     async def _work(self) -> None:
-        while not await self._begun():
-            await self._pause()
         taken: set[str] = set()
         while True:
-            taken = await self._carry(taken)
+            try:
+                taken = await self._carry(taken) if await self._begun() else taken
+            except Exception:  # nobody awaits this task, and what fails now (a full disk, a held lock) may pass
+                log.exception("no run could be carried; it is tried again")
             await self._pause()
 
     async def _begun(self) -> bool:
-        if not self.runs.unfinished():
+        """Whether this process carries runs; it begins to when there are any and the slot is free."""
+        if self._working:
+            return True
+        if not self.runs.unfinished() or not self.slot.take():
             return False
-        if not self.slot.take():
-            return False
+        try:
+            # The same name for every holder: whoever comes next finds in the engine what this one left.
+            await self.carrier.start("worker")
+        except BaseException:
+            await self.carrier.stop()
+            self.slot.give_back()
+            raise
         self._working = True
-        # The same name for every holder: whoever comes next finds in the engine what this one left.
-        await self.carrier.start("worker")
         return True
 
     async def _carry(self, taken: set[str]) -> set[str]:

@@ -64,7 +64,7 @@ def _settings(setup: Setup, visit: Visit, init: Init) -> Row:
     agent["prompt"]["prompt"] = tailoring.filled(agent["prompt"]["prompt"], values)
     if not config["conversation"]["text_only"]:
         try:
-            with setup.state.rows(visit.workspace) as rows:
+            with setup.state.reading(visit.workspace) as rows:
                 voice_store.usable(rows, config["tts"]["voice_id"])
         except Refusal as error:
             raise Ended(POLICY, str(error)) from error
@@ -75,7 +75,7 @@ async def _talk(setup: Setup, line: Line, visit: Visit, init: Init, settings: Ro
     config = settings["conversation_config"]
     text_only = config["conversation"]["text_only"]
     line.events = frozenset(config["conversation"]["client_events"])
-    with setup.state.rows(visit.workspace) as rows:
+    with setup.state.reading(visit.workspace) as rows:
         sources = rag.documents(rows, settings)
         credits = account.left(rows, setup.plan, setup.clock())
     record = Record(setup, visit, init, text_only=text_only, language=config["agent"]["language"])

@@ -23,7 +23,6 @@ from .tool_calls import ToolCalls
 
 _LONGEST_GOODBYE = 30.0
 _LONGEST_QUESTION = 5_000  # characters; how much a model would read of more is anybody's guess
-
 _REMEMBERED = 20  # questions
 _MOST_WAITING = 64  # frames
 _VOICE = 0.25  # the score of something as loud as a voice

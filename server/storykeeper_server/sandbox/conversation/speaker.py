@@ -23,6 +23,7 @@ class Speaker:
         self.event = 0
         self._begun = _now()
         self._text = ""
+        self._saying = False
         self._playing = (0.0, 0.0)
 
     @property
@@ -39,9 +40,10 @@ class Speaker:
             await self._line.send(frames.part(self.event, "stop"))
         await self._line.send(frames.response(self.event, text))
         self._record.said(self.event, text, "audio" if self._mouth else "text", sources)
-        self._text = text
         if self._mouth:
+            self._text, self._saying = text, True
             await self._speak(self._mouth, text)
+            self._saying = False
 
     async def _speak(self, mouth: Mouth, text: str) -> None:
         length = 0.0
@@ -55,11 +57,12 @@ class Speaker:
     async def interrupt(self) -> None:
         """Somebody talks over it: the client drops what it hasn't played, and the history keeps what was heard."""
         await self._line.send(frames.interruption(self.event))
-        if self._text:
+        # What was heard to its end before is no part of this: the agent may have been thinking only.
+        if self._saying or self.left:
             heard = self._heard()
             original = self._record.cut(heard)
             await self._line.send(frames.correction(self.event, original, heard))
-        self._text, self._playing = "", (0.0, 0.0)
+        self._text, self._saying, self._playing = "", False, (0.0, 0.0)
 
     def _heard(self) -> str:
         start, end = self._playing
