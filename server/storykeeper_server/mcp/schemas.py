@@ -68,8 +68,13 @@ def shown_input(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_output(schema: dict[str, Any]) -> dict[str, Any]:
-    """An output schema: every field is always there, so none needs to be called required."""
-    return {"type": "object", **_lean(schema, _defs(schema), _NOISE | {"required"})}
+    """An output schema: names and types of the fields, which are always there. What they hold shows in the answer."""
+    fields = _lean(schema, _defs(schema), _NOISE).get("properties", {})
+    return {"type": "object", "properties": {name: _type(field) for name, field in fields.items()}}
+
+
+def _type(field: dict[str, Any]) -> dict[str, Any]:
+    return {"type": field["type"]} if "type" in field else {}
 
 
 # Titles only repeat names, and lengths are checked anyway: without them the list is a third shorter.
@@ -91,8 +96,6 @@ def _lean(schema: Any, defs: dict[str, Any], noise: frozenset[str]) -> Any:
     if "properties" in kept:
         kept.pop("description", None)
         kept["properties"] = {k: _lean(v, defs, noise) for k, v in node["properties"].items()}
-        if "required" in noise:
-            kept.pop("type", None)
     return {k: v if k in {"properties", "default", "enum"} else _lean(v, defs, noise) for k, v in kept.items()}
 
 
