@@ -16,6 +16,7 @@ import pytest
 
 from judge import Judge, JudgedApp, official
 from judged import verdict
+from postgres import Server, installed, postgres
 from stage import Stage, open_stage
 from storykeeper_server.sandbox.app import build
 from storykeeper_server.sandbox.serving import serving
@@ -46,6 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One for all tests of a process; each makes a database of its own there."""
+    if not installed() and not os.environ.get("CI"):
+        pytest.skip("there is no Postgres here: apt-get install postgresql")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Every kind of database: None is a file."""
+    return request.getfixturevalue("postgres_server").database() if request.param == "postgres" else None
 
 
 @pytest.fixture

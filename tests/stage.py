@@ -62,6 +62,8 @@ class Faults(httpx.AsyncBaseTransport):
             raise LOST[fault]
         if fault in ANSWERED or fault.startswith("429"):
             return ANSWERED[fault]() if fault in ANSWERED else _busy(fault[4:])
+        if fault == "forgets":  # answers as if it had done what was asked, and doesn't
+            request = httpx.Request("GET", request.url, headers={"xi-api-key": request.headers["xi-api-key"]})
         response = await self.inner.handle_async_request(request)
         if fault == "reset after":
             await response.aread()
@@ -149,13 +151,14 @@ class Served:
     patience: Patience = QUICK
 
     @asynccontextmanager
-    async def process(self) -> AsyncIterator[Storykeeper]:
-        """Storykeeper as one process has it: the next one knows only what is on the disk."""
+    async def process(self, *, work: bool = True) -> AsyncIterator[Storykeeper]:
+        """Storykeeper as one process has it: the next one knows only what is on the disk. Without `work` it carries
+        no runs."""
         settings = Settings(home=self.home / "state", api_key=self.key, url=self.url, workspace="sandbox")
         elevenlabs = ElevenLabs(Link(self.url, self.key), Retries(attempts=2, sleep=at_once), self.limits)
         files = allow([self.home, EXAMPLE], base=self.home)
         keeper = wire(settings, files=files, elevenlabs=elevenlabs, patience=self.patience, durable=False)
-        async with keeper.running():
+        async with keeper.running(work=work):
             yield keeper
 
     def names(self, kind: str) -> list[str]:

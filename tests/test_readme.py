@@ -51,7 +51,7 @@ async def test_the_block_for_assistants_starts_a_server(tmp_path: Path) -> None:
     environ = {**server["env"], "STORYKEEPER_FILES": str(tmp_path), "STORYKEEPER_HOME": str(tmp_path / "home")}
     parameters = StdioServerParameters(command=command, args=server["args"], env=environ)
     async with Client(stdio_client(parameters)) as client:
-        assert len((await client.list_tools()).tools) == 17
+        assert len((await client.list_tools()).tools) == 19
 
 
 @pytest.mark.anyio

@@ -128,8 +128,8 @@ class Procedure:
             return None
 
     async def confirm(self, ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Any]:
-        """A person's yes to the spending; nothing to ask where nothing is spent."""
-        if not draft["cost"]["voice_slots"] or agreed(ctx.resume_inputs.get("confirm")):
+        """A person's yes to the spending and to changes; nothing to ask where everything stays."""
+        if all(step["action"] == "keep" for step in draft["steps"]) or agreed(ctx.resume_inputs.get("confirm")):
             yield routed(draft, "go")
         elif "confirm" in ctx.resume_inputs:
             yield stopped(NeedsConfirm("the plan wasn't confirmed"))
@@ -140,7 +140,7 @@ class Procedure:
     async def provision(self, ctx: Context, draft: dict[str, Any]) -> AsyncIterator[Event]:
         try:
             view = await self.server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
-            while view["status"] == "running":
+            while view["status"] in {"queued", "running"}:
                 await asyncio.sleep(POLL)
                 view = await self.server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
         except StorykeeperError as error:
@@ -215,8 +215,12 @@ def summary(draft: Mapping[str, Any]) -> str:
     """The plan as a question."""
     todo = ", ".join(f"{s['action']} {s['kind']} '{s['name']}'" for s in draft["steps"])
     doubts = "".join(f"\n- {warning}" for warning in draft["warnings"])
-    files = ", ".join(draft["recordings"])
-    return f"Plan for {draft['companion']}: {todo}. The voice is cloned from {files} and takes one voice slot.{doubts}\nShall I go ahead? (yes or no)"
+    changes = "".join(
+        f"\n- {f['field']}: {f['before']!r} -> {f['after']!r}" for s in draft["steps"] for f in s["fields"]
+    )
+    slot = f" The voice is cloned from {', '.join(draft['recordings'])} and takes one voice slot."
+    cost = slot if draft["cost"]["voice_slots"] else " Nothing is spent."
+    return f"Plan for {draft['companion']}: {todo}.{cost}{changes}{doubts}\nShall I go ahead? (yes or no)"
 
 
 def text(answer: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
@@ -12,13 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from storykeeper_tools.errors import BadInput, InternalError, StorykeeperError
+from storykeeper_tools.errors import InternalError, StorykeeperError, from_system
 
-from . import commands
+from . import batch, commands, reconciling, retiring
 from .sandbox.control import options
 
 UNEXPECTED, USAGE = 1, 2
 INTERRUPTED = 130
+UNHEARD = 141
 T = TypeVar("T")
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -30,33 +32,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNEXPECTED
     root = parser()
     arguments = root.parse_args(argv)
-    command: Command = arguments.run
-    problem = misfit(arguments) if command is commands.provision else ""
+    problem = misfit(arguments) if arguments.run in {commands.provision, batch.apply} else ""
     if problem:
         root.error(problem)
+    return _run(arguments.run, arguments)
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    """The outermost handler: whatever happens ends in a sentence and an exit code."""
     try:
-        return asyncio.run(command(arguments))
+        code = asyncio.run(command(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read along has seen enough. Python would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNHEARD
     except StorykeeperError as error:
         return fail(error, as_json=getattr(arguments, "json", False))
     except KeyboardInterrupt:
         print("storykeeper: interrupted; said again, it goes on where it was", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        refused = BadInput(
-            f"the system refused: {error.strerror or type(error).__name__}", exists="see storykeeper list"
-        )
-        return fail(refused, as_json=getattr(arguments, "json", False))
-    except Exception as error:  # the outermost handler: a defect of ours is told in a sentence, with where it is
+        return fail(from_system(error), as_json=getattr(arguments, "json", False))
+    except Exception as error:  # a defect of ours, told with where it is
         where = traceback.extract_tb(error.__traceback__)[-1]
         broken = InternalError(
             f"something broke: {type(error).__name__} in {where.name}, line {where.lineno} of {Path(where.filename).name}",
             exists="see storykeeper list",
         )
         return fail(broken, as_json=getattr(arguments, "json", False))
+    return code
 
 
 def misfit(arguments: argparse.Namespace) -> str:
-    """Why the arguments of `provision` can't be meant together, or nothing."""
+    """Why the arguments of `provision` or `apply` can't be meant together, or nothing."""
+    if arguments.run is batch.apply:
+        return "" if arguments.files or arguments.schema else "give a companion.yaml, or a folder of them"
     options = ("name", "audio", "memories", "relation", "deceased", "wishes", "companion", "consent", "granted_by")
     given = [f"--{option.replace('_', '-')}" for option in options if getattr(arguments, option)]
     if arguments.sentence:
@@ -94,9 +105,12 @@ def parser() -> argparse.ArgumentParser:
     sub = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _provision(sub.add_parser("provision", help="make a companion, from a sentence or from files"))
     _plan(sub.add_parser("plan", help="show what making a companion would do and cost; spends nothing"))
+    _apply(sub.add_parser("apply", help="make or change many companions, each from its companion.yaml"))
     _list(sub.add_parser("list", help="list the companions of this workspace"))
     _show(sub.add_parser("show", help="show one companion"))
+    _retire(sub.add_parser("retire", help="pause or resume a companion, or forget it for good"))
     _verify(sub.add_parser("verify", help="check that the journal of what was done is as it was written"))
+    _reconcile(sub.add_parser("reconcile", help="compare the ledger with ElevenLabs, and mend what differs"))
     _worker(sub.add_parser("worker", help="carry on what is to be done, until it is told to go"))
     _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP on this machine"))
     _sandbox(sub.add_parser("sandbox", help="run a local ElevenLabs for tries and tests"))
@@ -126,12 +140,29 @@ def _provision(command: argparse.ArgumentParser) -> None:
     files.add_argument("--consent", choices=["self", "guardian", "executor_or_heir"], help="whose consent there is")
     files.add_argument("--granted-by", metavar="NAME", help="who gave it")
     command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
+    _overwriting(command)
     command.add_argument("--env", action="store_true", help="print the ids as environment variables")
 
 
 def _plan(command: argparse.ArgumentParser) -> None:
     _common(command, commands.plan)
     command.add_argument("files", nargs="+", metavar="companion.yaml")
+    _overwriting(command)
+
+
+def _apply(command: Parser) -> None:
+    command.set_defaults(run=batch.apply)
+    command.description = "Make or change many companions. Said again it goes on, and makes nothing twice."
+    command.add_argument("files", nargs="*", metavar="FILE|FOLDER", help="companion.yaml files, or folders of them")
+    command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
+    command.add_argument("--no-wait", action="store_true", help="leave it to another Storykeeper that is open")
+    command.add_argument("--json", action="store_true", dest="events", help="print one JSON object for each event")
+    command.add_argument("--schema", action="store_true", help="print the JSON schema of a companion.yaml")
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
+
+
+def _overwriting(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--overwrite", action="store_true", help="also undo edits made in the ElevenLabs dashboard")
 
 
 def _list(command: argparse.ArgumentParser) -> None:
@@ -144,8 +175,35 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("--about", default="", metavar="TOPIC", help="also show the memories on a topic")
 
 
+def _retire(command: Parser) -> None:
+    _common(command, retiring.retire)
+    command.description = "Nothing is forgotten before you said yes to the list of what would be deleted."
+    command.add_argument("companion", help="id, or name")
+    action = command.add_mutually_exclusive_group(required=True)
+    action.add_argument("--pause", action="store_const", dest="action", const="pause", help="nobody can talk to it")
+    action.add_argument("--resume", action="store_const", dest="action", const="resume", help="as it was before")
+    action.add_argument(
+        "--forget", action="store_const", dest="action", const="forget", help="delete all of it, with a receipt"
+    )
+    command.add_argument(
+        "--confirm", default="", metavar="TOKEN", help="what --forget gave where nobody could be asked"
+    )
+
+
 def _verify(command: Parser) -> None:
     _common(command, commands.verify)
+
+
+def _reconcile(command: Parser) -> None:
+    _common(command, reconciling.reconcile)
+    command.description = "Without options it only reports; exit code 4 says that there is something to be done."
+    command.add_argument(
+        "--adopt", action="store_true", help="take in what is ours, and cross out what was deleted at ElevenLabs"
+    )
+    command.add_argument(
+        "--delete", action="store_true", help="delete what is there twice, or was to be deleted before"
+    )
+    command.add_argument("--yes", action="store_true", help="confirm the deleting")
 
 
 def _worker(command: Parser) -> None:

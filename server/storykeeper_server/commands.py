@@ -16,10 +16,12 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, cast
 
-from storykeeper_tools.companion.spec import Spec, load, parse
+from storykeeper_tools.companion.spec import Spec, parse
+from storykeeper_tools.companion.written import load, read
 from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.errors import AuthMissing, BadInput, NeedsConfirm, NeedsConsent, from_row
 from storykeeper_tools.files import Files, allow
+from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
@@ -42,15 +44,15 @@ async def provision(arguments: argparse.Namespace) -> int:
     spec = load(Path(arguments.sentence)) if written else parse(_spec_of(arguments), "the command line")
     async with opened(arguments, [*spec.recordings, *spec.memories], work=True) as keeper:
         terminal = Terminal(yes=arguments.yes)
-        view = await _provision(keeper, spec, terminal)
+        view = await _provision(keeper, spec, terminal, overwrite=arguments.overwrite)
         return await _conclude(keeper, view, arguments)
 
 
 async def plan(arguments: argparse.Namespace) -> int:
-    specs = [load(Path(file)) for file in arguments.files]
+    specs = [written.spec for written in read(arguments.files)]
     named = [p for spec in specs for p in (*spec.recordings, *spec.memories)]
     async with opened(arguments, named) as keeper:
-        drafts = [(spec, await keeper.companions.plan_companion(spec)) for spec in specs]
+        drafts = [(spec, await keeper.companions.plan_companion(spec, overwrite=arguments.overwrite)) for spec in specs]
         if arguments.json:
             found = [_planned(spec, draft) for spec, draft in drafts]
             print_json(found[0] if len(found) == 1 else found)
@@ -82,23 +84,25 @@ async def show(arguments: argparse.Namespace) -> int:
 async def worker(arguments: argparse.Namespace) -> int:
     """Carry this workspace's runs until told to go."""
     async with opened(arguments, work=True) as keeper:
+        keeper.engine.runs.unfinished()  # a database that can't be used is told now, rather than waited for
         print(
             f"Carrying what is to be done in the workspace '{keeper.settings.workspace}'; Ctrl-C ends it.",
             file=sys.stderr,
         )
         await _signalled()
-        await keeper.stop()
+        if not await _let_go(keeper):
+            os._exit(0)  # the engine's threads wait for a database that is away; what there is to lose is written down
     return 0
 
 
 async def verify(arguments: argparse.Namespace) -> int:
-    """Whether the journal is as it was written."""
+    """Whether the journal and the receipts are as they were written."""
     async with opened(arguments) as keeper:
-        faults = keeper.ledger.journal.verify()
+        faults = [*keeper.ledger.journal.verify(), *keeper.retirement.receipts.verify()]
         if arguments.json:
             print_json({"intact": not faults, "faults": [fault.model_dump() for fault in faults]})
         else:
-            print("\n".join(map(str, faults)) or "The journal is as it was written.")
+            print("\n".join(map(str, faults)) or "The journal and the receipts are as they were written.")
     return DAMAGED if faults else 0
 
 
@@ -132,11 +136,18 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeep
         tasks[1].cancel()
         await tasks[0]
         return 0
+    await _let_go(keeper)
+    # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
+    os._exit(128 + signal.SIGINT)
+
+
+async def _let_go(keeper: Storykeeper) -> bool:
+    """Whether all has been let go of in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_FAREWELL_SECONDS):
             await keeper.stop()
-    # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
-    os._exit(128 + signal.SIGINT)
+            return True
+    return False
 
 
 async def _signalled() -> None:
@@ -202,6 +213,9 @@ async def opened(
     quiet()
     keeper = wire(warned(arguments), files=readable(named or []))
     async with keeper.running(work=work):
+        if work:
+            with contextlib.suppress(OutOfReach):  # which a worker waits for; what is damaged stops it here
+                keeper.ledger.database.version()
         yield keeper
 
 
@@ -257,9 +271,9 @@ def orchestrator() -> Oneshot:
     return cast("Oneshot", next(iter(found)).load())
 
 
-async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal) -> CompanionView:
+async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, overwrite: bool) -> CompanionView:
     """plan, consent, confirm, run: each only when the one before allows it."""
-    draft = await keeper.companions.plan_companion(spec)
+    draft = await keeper.companions.plan_companion(spec, overwrite=overwrite)
     terminal.say(str(draft))
     if draft.questions:
         block = spec.consent or await terminal.ask_consent(spec.subject.name, spec.subject.status)
@@ -268,8 +282,9 @@ async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal) -> Com
         await keeper.companions.record_consent(
             block.kind, block.granted_by, draft.companion, relation=block.relation, statement=block.statement
         )
-    if draft.cost.voice_slots and not await terminal.confirm(f"Spend {_cost(draft)}?"):
-        raise NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
+    spends = f"Spend {_cost(draft)}?" if draft.cost.voice_slots else "Change it?"
+    if draft.writes and not await terminal.confirm(spends):
+        raise NeedsConfirm("the plan wasn't confirmed", next="say yes, or add --yes")
     return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
 
 

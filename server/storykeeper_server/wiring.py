@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -14,27 +15,37 @@ from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
 from storykeeper_tools.companions import Companions
-from storykeeper_tools.elevenlabs.client import ElevenLabs
+from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.elevenlabs.link import Link
+from storykeeper_tools.elevenlabs.pace import Pace
 from storykeeper_tools.files import Files, allow, private_folder
 from storykeeper_tools.knowledge_base import KnowledgeBase
+from storykeeper_tools.provisioning import postgres
 from storykeeper_tools.provisioning.blobs import Blobs
+from storykeeper_tools.provisioning.confirms import Confirms
 from storykeeper_tools.provisioning.consents import Consents
+from storykeeper_tools.provisioning.deleting import Deleting
 from storykeeper_tools.provisioning.durable import Durable
 from storykeeper_tools.provisioning.engine import Carrying, Engine
 from storykeeper_tools.provisioning.ensure import SANDBOX_PATIENCE, Ensure, Patience
+from storykeeper_tools.provisioning.erasing import Erasing
 from storykeeper_tools.provisioning.journal import Journal
-from storykeeper_tools.provisioning.keys import SigningKey
+from storykeeper_tools.provisioning.keys import KEY, SigningKey
 from storykeeper_tools.provisioning.ledger import Ledger
 from storykeeper_tools.provisioning.memory import InMemory
+from storykeeper_tools.provisioning.pausing import Pausing
 from storykeeper_tools.provisioning.planner import Planner
+from storykeeper_tools.provisioning.receipts import Receipts
+from storykeeper_tools.provisioning.removal import Removing
 from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
-from storykeeper_tools.provisioning.schema import opened
+from storykeeper_tools.provisioning.schema import opened, schema
+from storykeeper_tools.provisioning.slots import FileSlot, NumberedSlot, Slot
 from storykeeper_tools.provisioning.staging import Stager
-from storykeeper_tools.provisioning.worker import Slot, Worker
+from storykeeper_tools.provisioning.worker import Carry, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
+from storykeeper_tools.retirement import Retirement
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
@@ -49,6 +60,7 @@ COMPANION_TOOLS = frozenset(
         "get_companion",
         "list_companions",
         "get_signed_url",
+        "retire_companion",
     }
 )
 
@@ -61,6 +73,7 @@ class Storykeeper:
     tools: tuple[Tool, ...]
     companions: Companions
     sessions: Sessions
+    retirement: Retirement
     elevenlabs: ElevenLabs
     engine: Engine
     ensure: Ensure
@@ -76,7 +89,8 @@ class Storykeeper:
                 self.elevenlabs.link.base_url = await stack.enter_async_context(embedded(self.settings))
             stack.push_async_callback(self.ensure.stop)
             stack.push_async_callback(self.engine.worker.stop)
-            if work:
+            # Without a key it could only fail what others, who have one, would finish.
+            if work and self.settings.api_key:
                 self.engine.worker.start()
             yield
 
@@ -103,9 +117,9 @@ def wire(
     """Put the parts together. What isn't given is as the settings have it; touches neither disk nor network."""
     if elevenlabs is None:
         url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
-        elevenlabs = ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file))
-    database = opened(settings.folder)
-    key = SigningKey(settings.folder / "consent.key")
+        elevenlabs = ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file, pace=pace(settings)))
+    database = opened(settings.folder, settings.database_url)
+    key = SigningKey(settings.folder / KEY, lambda: ledger.signed())  # noqa: PLW0108 - it is made below
     ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
@@ -113,14 +127,25 @@ def wire(
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
     usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
+    if settings.requests_per_second:
+        # A look and then a create may each have waited for a turn before the create left.
+        usual = replace(usual, settle=usual.settle + 2 * Limits().queueing)
     ensure = Ensure(elevenlabs, ledger, blobs, patience or usual)
     runs = Runs(database)
-    carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace))
-    carrier = Durable(f"sqlite:///{settings.folder / 'storykeeper.sqlite'}", carry) if durable else InMemory(carry)
-    engine = Engine(runs, Worker(runs, Slot(settings.folder / "worker.lock"), carrier))
-    planner = Planner(ledger, consents, workspace, engine.running)
+    receipts = Receipts(database, ledger.journal, key)
+    erasing = Erasing(database, runs, blobs, receipts, lambda run_ids: carrier.drop(run_ids))  # noqa: PLW0108 - it is made later
+    deleting = Deleting(elevenlabs, receipts, ensure.patience)
+    removing = Removing(elevenlabs, ledger, receipts, workspace, deleting, erasing, ensure.patience)
+    carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace), removing)
+    carrier = engine_of(settings, carry) if durable else InMemory(carry)
+    engine = Engine(runs, Worker(runs, slot(settings), carrier))
+    planner = Planner(ledger, consents, workspace, runs)
     companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)
     sessions = Sessions(elevenlabs, ledger, workspace)
+    pausing = Pausing(elevenlabs, ledger)
+    retirement = Retirement(
+        elevenlabs, engine, planner, workspace, pausing, deleting, erasing, receipts, Confirms(database)
+    )
     tools = catalogue(
         Account(elevenlabs, workspace),
         Voices(elevenlabs, ensure, consents, stager, workspace),
@@ -128,8 +153,31 @@ def wire(
         Agents(elevenlabs, ensure, ledger, workspace),
         sessions,
         companions,
+        retirement,
     )
-    return Storykeeper(settings, offered(settings, tools), companions, sessions, elevenlabs, engine, ensure, ledger)
+    return Storykeeper(
+        settings, offered(settings, tools), companions, sessions, retirement, elevenlabs, engine, ensure, ledger
+    )
+
+
+def pace(settings: Settings) -> Pace | None:
+    """One for all processes of this machine that share the workspace; each other machine keeps its own."""
+    rate = settings.requests_per_second
+    return Pace(rate, settings.folder / f"pace-{platform.node()}") if rate else None
+
+
+def engine_of(settings: Settings, carry: Carry) -> Durable:
+    """DBOS, beside the ledger: in the same file, or in a schema of its own on the same server."""
+    if settings.database_url:
+        return Durable(settings.database_url, carry, f"dbos_{settings.folder.name}")
+    return Durable(f"sqlite:///{settings.folder / 'storykeeper.sqlite'}", carry)
+
+
+def slot(settings: Settings) -> Slot:
+    """One worker at a time on a file, several on a server."""
+    if settings.database_url:
+        return NumberedSlot(postgres.Link(settings.database_url), schema(settings.folder))
+    return FileSlot(settings.folder / "worker.lock")
 
 
 def offered(settings: Settings, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:

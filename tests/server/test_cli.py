@@ -62,6 +62,19 @@ async def test_help_and_version_need_nothing(storykeeper: Any) -> None:
     assert all(command in help.out for command in ("provision", "plan", "list", "show", "mcp", "sandbox"))
 
 
+async def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path) -> None:
+    """As with `| head`: nothing is said of it."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "STORYKEEPER_HOME": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "storykeeper_server", "list", "--sandbox"]
+    async with await anyio.open_process(command, env=environ, stdout=writes) as process:
+        os.close(writes)
+        assert process.stderr
+        said = [text async for text in process.stderr]
+    assert (process.returncode, b"".join(said)) == (141, b"")
+
+
 async def test_usage_errors_exit_with_2(storykeeper: Any) -> None:
     """With the usage on stderr."""
     ran = await storykeeper("provision", "--no-such-option")

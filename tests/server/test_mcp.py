@@ -108,7 +108,7 @@ async def test_a_server_can_offer_less(stage: Stage) -> None:
             {"spec": {**SPEC, "langauge": "en"}},
             "unknown_argument · there is no argument spec.langauge",
         ),
-        ("plan_companion", {}, "bad_input · spec: Field required"),
+        ("plan_companion", {}, "bad_input · give either a spec, or a companion and its changes"),
         ("plan_companion", {"spec": {**SPEC, "voice": {"speed": 9}}}, "bad_input · spec.voice.speed"),
         ("provision_companion", {"plan_id": "x", "wait_seconds": float("nan")}, "bad_input · wait_seconds"),
         ("provision_companion", {"plan_id": "plan_unknown"}, "not_found · there is no such plan"),
@@ -243,7 +243,7 @@ async def test_without_a_key_it_starts_and_lists_and_says_what_is_missing(tmp_pa
             assert await process.wait() == 0
     answers = {answer["id"]: answer["result"] for answer in seen}
     assert rest == ""
-    assert len(answers[1]["tools"]) == 17
+    assert len(answers[1]["tools"]) == 19
     assert answers[2]["content"][0]["text"].startswith("auth_missing · there is no ElevenLabs key")
     assert answers[3]["content"][0]["text"].startswith("file_refused")
 

@@ -137,15 +137,6 @@ async def test_another_dorothy_has_to_be_called_new(stage: Stage, tmp_path: Path
         await stage.call("get_companion", companion="Dorothy")
 
 
-async def test_a_made_companion_is_not_changed_by_another_plan(stage: Stage) -> None:
-    """It says so, and leaves everything as it is."""
-    view = await made(stage)
-    with pytest.raises(Conflict) as told:
-        await stage.call("plan_companion", spec=dorothy(wishes="faster"))
-    assert "unchanged" in told.value.exists
-    assert (await stage.call("get_companion", companion="Dorothy")).plan_id == view.plan_id
-
-
 async def test_a_plan_that_a_newer_one_replaced_is_out_of_date(stage: Stage) -> None:
     """Before anything is made, the last plan counts."""
     old = await stage.call("plan_companion", spec=dorothy())
@@ -156,10 +147,10 @@ async def test_a_plan_that_a_newer_one_replaced_is_out_of_date(stage: Stage) -> 
 
 async def test_a_run_that_broke_off_goes_on_where_it_was(stage: Stage) -> None:
     """The voice exists, the agent was refused; said again, only the agent is made."""
-    stage.faults.due = [("GET", "/v1/convai/llm/list", "500 before")] * 4
+    stage.faults.due = [("POST", "/v1/convai/agents/create", "no permission")]
     with pytest.raises(StorykeeperError) as told:
         await made(stage)
-    assert told.value.code == "unavailable"
+    assert told.value.code == "missing_permission"
     assert "Dorothy (" in told.value.exists
     stage.faults.log.clear()
     view = await made(stage)
@@ -354,7 +345,7 @@ async def test_a_corrected_memory_leaves_no_doubt_which_one_counts(stage: Stage,
     """A run that broke off before the agent is planned again; what the first plan left is named as left over."""
     (tmp_path / "birth.md").write_text("Born in 1940.")
     wish = dorothy(memories=["birth.md"])
-    stage.faults.due = [("GET", "/v1/convai/llm/list", "500 before")] * 4
+    stage.faults.due = [("POST", "/v1/convai/agents/create", "no permission")]
     with pytest.raises(StorykeeperError):
         await made(stage, wish)
     (tmp_path / "birth.md").write_text("Born in 1941.")
@@ -429,13 +420,6 @@ async def test_a_plan_of_which_nothing_was_made_gives_way_to_a_better_one(
     await stage.call("plan_companion", spec=dorothy(recordings=["other.wav", str(EXAMPLE / "recording.mp3")]))
     better = await stage.call("plan_companion", spec=dorothy())
     assert [c.companion for c in (await stage.call("list_companions")).companions] == [better.companion]
-
-
-async def test_a_conflict_says_what_differs(stage: Stage) -> None:
-    """By field."""
-    await made(stage)
-    with pytest.raises(Conflict, match="made from other wishes, memories"):
-        await stage.call("plan_companion", spec=dorothy(wishes="faster", memories=[]))
 
 
 async def test_the_plan_and_its_question_name_the_recordings(stage: Stage) -> None:

@@ -6,19 +6,17 @@ Whatever happens: at most one of each thing, the key stays where it is, and what
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from random import Random
 
 import anyio
 import av
 import pytest
 
 from judged import served
-from stage import GENEROUS, KEY, QUICK, Front, Served, call
+from stage import GENEROUS, KEY, Front, Served, call
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.faults.rules import KINDS as SANDBOX_KINDS
 from storykeeper_server.sandbox.state import State
@@ -307,32 +305,3 @@ async def test_fields_that_nobody_knows_change_nothing(open_faulty: Callable[...
     assert code(made) == view.status == "done"
     assert [w for w in view.warnings if "sandbox" not in w] == []
     assert [change.field for change in changed.changes] == ["conversation_config.agent.first_message"]
-
-
-SEEDS = int(os.environ.get("STORYKEEPER_SEEDS", "5"))
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-async def test_a_campaign_of_random_faults_doubles_nothing(
-    open_faulty: Callable[..., Served], caplog: pytest.LogCaptureFixture, seed: int
-) -> None:
-    """Any fault on any request, and now and then somebody who walks away; `make campaign` tries many more seeds.
-
-    Every other account shows late in its lists what is new. There no refusal is a lie: nobody could see through it.
-    """
-    caplog.set_level("DEBUG")
-    dice, late = Random(seed), seed % 2
-    known = [kind for kind in KINDS if not (late and kind in LIES)]
-    kinds = dice.sample(known, dice.randint(1, 6))
-    unheard = dice.choice([kind for kind in known if KINDS[kind][1] == "done"])
-    rules = [f"* * {kind} p={dice.choice([0.1, 0.25, 0.5])} seed={dice.randrange(10**6)}" for kind in kinds]
-    rules.insert(0, f"POST * {unheard} p=0.4 seed={dice.randrange(10**6)}")
-    sandbox = open_faulty(*rules, limits=SOON, switches=Switches(list_lag_seconds=0.2 * late))
-    sandbox.patience = replace(QUICK, lag=0.06 + 0.4 * late, settle=0.6 + 0.4 * late)
-    for _ in range(6):
-        with anyio.fail_after(60):
-            told = await said(sandbox, wait_seconds=0 if dice.random() < 0.2 else 45)
-        check(sandbox, told, caplog)
-        if code(told) == "done":
-            break
-    await check_mended(sandbox, caplog)

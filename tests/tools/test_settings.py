@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from storykeeper_server.wiring import wire
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.errors import BadInput
+from storykeeper_tools.files import Files
 from storykeeper_tools.settings import read
 
 HOME = Path("/somewhere")
@@ -34,6 +36,14 @@ def test_a_key_is_cleaned_or_ignored(text: str, key: str | None) -> None:
     assert read({"ELEVENLABS_API_KEY": text}, HOME).api_key == key
 
 
+def test_a_databases_url_is_never_shown() -> None:
+    """It holds a password; both ways to write it are the same database."""
+    settings = read({"STORYKEEPER_DATABASE_URL": " postgres://keeper:sk_secret@db.example:5433/storykeeper\n"}, HOME)
+    assert settings.database_url == "postgresql://keeper:sk_secret@db.example:5433/storykeeper"
+    keeper = wire(settings, files=Files())
+    assert not any("sk_secret" in text for text in (repr(settings), repr(keeper), str(keeper.engine)))
+
+
 def test_the_sandbox_and_this_machine_are_the_sandbox_workspace() -> None:
     """Nothing that isn't real can mix with what is."""
     assert read({"STORYKEEPER_SANDBOX": "1", "STORYKEEPER_WORKSPACE": "family"}, HOME).workspace == "sandbox"
@@ -49,12 +59,48 @@ def test_the_sandbox_and_this_machine_are_the_sandbox_workspace() -> None:
         {"STORYKEEPER_WORKSPACE": "../x"},
         {"STORYKEEPER_WORKSPACE": "sandbox"},
         {"STORYKEEPER_CONSENT": "never"},
+        *(
+            {"STORYKEEPER_DATABASE_URL": url}
+            for url in (
+                "sqlite:///here.db",
+                "postgresql+psycopg://u:sk_secret@h/d",
+                "postgresql://u:sk_secret@h",
+                "postgresql://u:sk_secret@h/",
+                "postgresql://u:sk_secret@h:port/d",
+                "postgresql://u:sk%_secret@h/d",
+                "postgresql://u:${sk_secret}@h/d",
+                "postgresql://u:sk_secret#@h/d",
+                "postgresql://u:sk_secret@h/d e",
+            )
+        ),
+        {"STORYKEEPER_REQUESTS_PER_SECOND": "0"},
+        {"STORYKEEPER_REQUESTS_PER_SECOND": "nan"},
+        {"STORYKEEPER_REQUESTS_PER_SECOND": "1e3"},
+        {"STORYKEEPER_REQUESTS_PER_SECOND": "1001"},
     ],
 )
 def test_what_cannot_be_meant_is_refused(environ: dict[str, str]) -> None:
-    """Naming the variable."""
-    with pytest.raises(BadInput, match="STORYKEEPER"):
+    """Naming the variable, and nothing secret that it holds."""
+    with pytest.raises(BadInput, match="STORYKEEPER") as refused:
         read(environ, HOME)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "rate"),
+    [
+        ({}, 10),
+        ({"STORYKEEPER_SANDBOX": "1"}, None),
+        ({"STORYKEEPER_ELEVENLABS_URL": "http://127.0.0.1:9"}, None),
+        ({"STORYKEEPER_SANDBOX": "1", "STORYKEEPER_REQUESTS_PER_SECOND": " 2.5 "}, 2.5),
+    ],
+)
+def test_requests_to_the_real_service_take_turns(environ: dict[str, str], rate: float | None) -> None:
+    """The sandbox is as quick as it can be, unless told otherwise; all that share a workspace share its turns."""
+    settings = read(environ, HOME)
+    pace = wire(settings, files=Files()).elevenlabs.link.pace
+    assert settings.requests_per_second == rate
+    assert (pace.rate, pace.path.parent) == (rate, settings.folder) if pace else rate is None
 
 
 def test_a_misspelt_setting_is_pointed_out() -> None:

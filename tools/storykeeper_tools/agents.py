@@ -28,7 +28,7 @@ from .errors import (
 from .provisioning import payload
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.kinds import UNPROVEN, WantedAgent
-from .provisioning.ledger import Ledger
+from .provisioning.ledger import Ledger, Resource
 from .provisioning.payload import DocumentRef
 from .provisioning.plan import contents, marker
 from .provisioning.tree import at, differences, merged, missing, rows, smallest, tree
@@ -186,7 +186,10 @@ class Agents:
         gaps = missing(patch, stored)
         if not gaps:
             return Changed(agent_id=before.agent_id, changes=[])
+        known = self._ours(before.agent_id)
+        self.ledger.note("change", known)
         await self.elevenlabs.patch_agent(before.agent_id, smallest(patch, stored))
+        self.ledger.note("changed", known)
         after = (await self.elevenlabs.agent(before.agent_id)).model_dump()
         lost = missing(patch, after)
         if lost:
@@ -215,13 +218,14 @@ class Agents:
         kept = [document for document in known if document.id not in remove]
         return kept + await self._references([i for i in add if i not in {document.id for document in kept}])
 
-    def _ours(self, agent_id: str) -> None:
+    def _ours(self, agent_id: str) -> Resource:
         """Only what this workspace made is changed."""
         known = self.ledger.by_remote_id(agent_id)
         if known is None:
             raise NotFound("no agent with that id was made by this workspace", exists="nothing was changed")
         if known.kind != "agent":
             raise WrongKind(f"that is the id of a {known.kind}, not of an agent", exists="nothing was changed")
+        return known
 
 
 def row(agent_id: str, name: str, tags: Sequence[str]) -> AgentRow:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

@@ -12,10 +12,11 @@ from .account import Account
 from .agents import Agents
 from .companions import Companions
 from .knowledge_base import KnowledgeBase
+from .retirement import Retirement
 from .sessions import Sessions
 from .voices import Voices
 
-Effect = Literal["reads", "reads here", "writes here", "creates", "edits", "mints"]
+Effect = Literal["reads", "reads here", "writes here", "creates", "edits", "deletes", "mints"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def catalogue(
     agents: Agents,
     sessions: Sessions,
     companions: Companions,
+    retirement: Retirement,
 ) -> tuple[Tool, ...]:
     return (
         Tool(account.check_quota, "Check quota", "reads"),
@@ -58,4 +60,6 @@ def catalogue(
         Tool(companions.provision_companion, "Provision a companion", "creates", spends="a voice slot"),
         Tool(companions.get_companion, "Get a companion", "reads"),
         Tool(companions.list_companions, "List companions", "reads here"),
+        Tool(retirement.retire_companion, "Retire a companion", "deletes"),
+        Tool(retirement.delete_resource, "Delete a resource", "deletes"),
     )

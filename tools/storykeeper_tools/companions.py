@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from .caller import NOBODY, Caller
+from .caller import NOBODY, Caller, Wait
+from .companion.changes import Changes, changed
 from .companion.consent import Consent, Granting
 from .companion.memories import about as mentioning
 from .companion.persona import phrases
-from .companion.spec import ConsentBlock, ConsentKind, Name, Wish, clean_name
+from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
-from .elevenlabs.models import Agent
-from .errors import BadInput, NotFound, UpstreamError, from_row
+from .errors import BadInput, StorykeeperError, from_row
 from .provisioning.consents import About, Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
 from .provisioning.ensure import standing
 from .provisioning.ledger import Companion, Resource
-from .provisioning.plan import Draft, Plan
+from .provisioning.observing import observe
+from .provisioning.plan import Draft, Plan, StagedMemory
 from .provisioning.planner import Planner
 from .provisioning.runs import UNFINISHED, Run
-from .provisioning.staging import Stager
-from .provisioning.tree import at
+from .provisioning.staging import Staged, Stager
 from .provisioning.workspace import Workspace
 
-Standing = Literal["planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed"]
-Which = Annotated[str, Field(max_length=120, description="Companion id, or its name where only one has it")]
-Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False, description="Seconds to wait at most")]
+Standing = Literal[
+    "planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed", "paused", "forgetting"
+]
 Short = Annotated[str, Field(max_length=60)]
 
 
@@ -102,16 +101,44 @@ class Companions:
     consents: Consents
     workspace: Workspace
 
-    async def plan_companion(self, spec: Wish) -> Draft:
-        """What making this companion would do and cost. Reads the files, spends and uploads nothing."""
+    async def plan_companion(
+        self,
+        spec: Wish | None = None,
+        companion: Which = "",
+        changes: Changes | None = None,
+        overwrite: Annotated[bool, Field(description="Undo edits made in the ElevenLabs dashboard")] = False,
+    ) -> Draft:
+        """What making a companion from a spec, or changing one, would do and cost. Spends and uploads nothing."""
+        if (spec is None) == (not companion) or (spec and changes):
+            raise BadInput("give either a spec, or a companion and its changes")
+        if spec is not None:
+            async with self.stager.staged(spec.recordings, spec.memories) as staged:
+                return await self._draw(spec, staged, overwrite)
+        known = self.planner.known(companion)
+        base, news = self.planner.made_from(known), changes or Changes()
+        wish = changed(base.spec, news).model_copy(update={"companion": known.id})
+        kept = self._kept(known, base, news.remove_memories)
+        async with self.stager.amended(base, kept, news.add_memories) as staged:
+            return await self._draw(wish, staged, overwrite)
+
+    async def _draw(self, spec: Wish, staged: Staged, overwrite: bool) -> Draft:
         phrases(spec.language)
-        async with self.stager.staged(spec.recordings, spec.memories) as staged:
-            await self.workspace.check()
-            obstacle = await self.workspace.obstacle()
-            draft = self.planner.draw(spec, staged)
+        obstacle = await self.workspace.survey()
+        companion = self.planner.identify(spec, [recording.sha256 for recording in staged.recordings])
+        live = await observe(self.elevenlabs, self.planner.made_of(companion))
+        draft = self.planner.draw(companion, spec, staged, live, overwrite=overwrite)
         if obstacle and draft.cost.voice_slots:
             draft.warnings.append(f"{obstacle.code}: {obstacle.what}")
         return draft
+
+    def _kept(self, companion: Companion, plan: Plan, remove: list[str]) -> list[StagedMemory]:
+        """The memories of a plan but for some, which go by title or document id."""
+        ids = {resource.id: resource.slot for resource in self.planner.made(companion)}
+        going = {m.sha256 for m in plan.memories if m.title in remove} | {ids[name] for name in remove if name in ids}
+        titles = {memory.title for memory in plan.memories}
+        if any(name not in titles and ids.get(name) not in going for name in remove):
+            raise BadInput(f"a memory to remove isn't there; there are: {', '.join(sorted(titles)) or 'none'}")
+        return [memory for memory in plan.memories if memory.sha256 not in going]
 
     async def record_consent(
         self,
@@ -137,16 +164,19 @@ class Companions:
         self, plan_id: str, wait_seconds: Wait = 45, *, caller: Caller = NOBODY
     ) -> CompanionView:
         """Run a plan: voice, documents, agent. Spends what the plan says. The same plan never makes anything twice."""
-        plan, companion = self.planner.current(plan_id)
+        plan, _ = self.planner.current(plan_id)
         if not self.consents.covering(about_plan(plan)):
             await self.consents.ask(about_plan(plan), caller)
+        companion = self.planner.take_up(plan)
         if not self.planner.finished(companion):
+            await self.workspace.check_once()
             self.engine.submit(plan)
             await self._watch(plan, wait_seconds, caller)
         run = self.engine.look(plan_id)
         if run and run.state in {"failed", "parked"} and run.result and run.result.error:
             error = from_row(run.result.error)
             error.exists = standing(self.planner.ledger.resources(companion.marker))
+            error.next = _on(error, run)
             raise error
         return self._view(companion, run)
 
@@ -154,7 +184,7 @@ class Companions:
         """A companion's state and ids, and whether it is still as it was made; `about` finds memories on a topic."""
         known = self.planner.known(companion)
         view = self._view(known, self.engine.look(known.plan_id))
-        view.warnings += await self._drift(known)
+        view.warnings += self.planner.drift(known, await observe(self.elevenlabs, self.planner.made(known)))
         if about:
             view.memories = self._about(known, about)
         return view
@@ -168,7 +198,8 @@ class Companions:
     async def _subject(self, companion: str, name: str, recordings: list[str], deceased: bool) -> About:
         """Whose consent it is, and the hashes of the bytes it is about."""
         if companion:
-            plan, _ = self.planner.current(self.planner.known(companion).plan_id)
+            known = self.planner.known(companion)
+            plan, _ = self.planner.current(known.planned or known.plan_id)
             return about_plan(plan)
         hashes = await self.stager.hashes(recordings)
         return About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
@@ -176,7 +207,7 @@ class Companions:
     async def _watch(self, plan: Plan, seconds: float, caller: Caller) -> None:
         """Tell progress until the run ends or the time is over. Who watches doesn't own the run."""
         until = time.monotonic() + seconds
-        total = len(plan.memories) + 8
+        total = len(plan.memories) + 7
         run, told = self.engine.look(plan.plan_id), 0
         await caller.report(0, total, "starting")
         while run and run.state in UNFINISHED and (left := until - time.monotonic()) > 0:
@@ -189,6 +220,7 @@ class Companions:
         made = self.planner.made(companion)
         status = self._status(companion, run)
         current, left_over = self._sorted(companion, made)
+        planned = companion.planned
         return CompanionView(
             companion=companion.id,
             name=companion.name,
@@ -203,6 +235,7 @@ class Companions:
             warnings=[
                 *(run.result.warnings if run and run.result else []),
                 *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
+                *([f"a change is planned: provision_companion(plan_id={planned})"] if planned else []),
                 *self.workspace.notes,
             ],
             next=_next(status, companion, run),
@@ -216,27 +249,15 @@ class Companions:
         return [d for d in documents if d.slot in wanted], [d for d in documents if d.slot not in wanted]
 
     def _status(self, companion: Companion, run: Run | None) -> Standing:
+        if self.planner.ledger.forgotten(companion.marker):
+            return "forgetting"
         if run and run.state in UNFINISHED:
             return run.state if self.engine.carried() else "waiting_for_worker"
         if run and run.state != "done":
             return run.state
+        if any(resource.before_pause is not None for resource in self.planner.made(companion)):
+            return "paused"
         return "done" if self.planner.finished(companion) else "planned"
-
-    async def _drift(self, companion: Companion) -> list[str]:
-        """What isn't there any more, or isn't private any more."""
-        found = await asyncio.gather(*(self._gone(resource) for resource in self.planner.made(companion)))
-        return [warning for warning in found if warning]
-
-    async def _gone(self, resource: Resource) -> str:
-        look = {"voice": self.elevenlabs.voice, "document": self.elevenlabs.document, "agent": self.elevenlabs.agent}
-        try:
-            stored = await look[resource.kind](resource.id)
-        except NotFound:
-            return f"drift: the {resource.kind} {resource.id} was deleted at ElevenLabs"
-        except UpstreamError as error:
-            return f"not looked at: the {resource.kind} {resource.id}; {error.code}: {error.what}"
-        public = isinstance(stored, Agent) and at(stored.platform_settings, "auth.enable_auth") is not True
-        return f"drift: the agent {resource.id} is public" if public else ""
 
     def _about(self, companion: Companion, topic: str) -> list[str]:
         plan = self.planner.ledger.plan(companion.plan_id)
@@ -263,15 +284,29 @@ def consent_view(consent: Consent) -> ConsentView:
     )
 
 
+def _on(error: StorykeeperError, run: Run) -> str:
+    """How a run goes on that met an error: those that wait for somebody are said again once they have done it."""
+    if run.again_at is not None:
+        return "it is tried again by itself in a minute while a Storykeeper is open; get_companion shows how it stands"
+    if run.state == "parked":
+        return f"{error.next}; then call provision_companion(plan_id={run.plan_id}) again"
+    return error.next
+
+
 def _next(status: Standing, companion: Companion, run: Run | None) -> str:
     again = f"provision_companion(plan_id={companion.plan_id})"
-    if status == "done":
-        return f"get_signed_url(of={companion.id}) gives a URL to talk to it"
+    settled = {
+        "done": f"get_signed_url(of={companion.id}) gives a URL to talk to it",
+        "paused": f"retire_companion(companion={companion.id}, action=resume) lets people talk to it again",
+        "forgetting": f"retire_companion(companion={companion.id}, action=forget) waits until it is gone",
+    }
+    if status in settled:
+        return settled[status]
     if status in {"queued", "running"}:
         return f"call {again} again to wait, or get_companion to look; it goes on while a Storykeeper is open"
     if status == "waiting_for_worker":
         return f"it is paused, and goes on when a Storykeeper is opened; call {again} to go on here"
     if status == "parked" and run:
-        alone = " by itself in a minute" if run.again_at else f" when {again} is called"
+        alone = " by itself in a minute while a Storykeeper is open" if run.again_at else f" when {again} is called"
         return f"it waits ({run.reason}) and goes on{alone}; what exists is kept and nothing is made twice"
     return f"call {again}; what exists is kept and nothing is made twice"

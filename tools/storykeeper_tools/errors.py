@@ -34,6 +34,7 @@ StorykeeperError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -180,7 +181,7 @@ class VoiceChangesUsedUp(AccountError):
 
 class VoiceNeedsVerification(AccountError):
     code = "voice_needs_verification"
-    usual_next = "verify the voice in the ElevenLabs dashboard, then provision again"
+    usual_next = "verify the voice in the ElevenLabs dashboard"
 
 
 class UpstreamError(StorykeeperError):
@@ -234,6 +235,16 @@ def kinds(root: type[StorykeeperError] = StorykeeperError) -> Iterator[type[Stor
     yield root
     for child in root.__subclasses__():
         yield from kinds(child)
+
+
+def from_system(error: OSError) -> StorykeeperError:
+    """What the system refused, without the path that it was about."""
+    exists = "nothing is lost; see list_companions"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return Busy("the disk is full", exists=exists, next="free some space and call again")
+    what = error.strerror or type(error).__name__
+    next = "see that Storykeeper may read and write its folder (STORYKEEPER_HOME), and call again"
+    return BadInput(f"the system refused: {what}", exists=exists, next=next)
 
 
 def from_row(row: Mapping[str, str]) -> StorykeeperError:

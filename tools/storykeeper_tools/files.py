@@ -12,7 +12,7 @@ import stat
 import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +32,12 @@ class Files:
 
     roots: tuple[tuple[Path, Path], ...] = ()
     base: Path | None = None
+    _resolved: dict[Path, Path] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A batch may name thousands of files, each of which is a root.
+        known = {path: resolved for spelled, resolved in self.roots for path in (spelled, resolved)}
+        object.__setattr__(self, "_resolved", known)
 
     @contextmanager
     def open(self, path: str) -> Generator[BinaryIO]:
@@ -67,10 +73,9 @@ class Files:
     def _locate(self, path: str) -> tuple[Path, tuple[str, ...]]:
         """The root that a path lies in, and the steps from there; lexically, so that nothing is followed."""
         absolute = Path(os.path.normpath((self.base or self.roots[0][1]) / path))
-        for spelled, resolved in self.roots:
-            for root in (spelled, resolved):
-                if absolute == root or root in absolute.parents:
-                    return resolved, absolute.relative_to(root).parts
+        for above in (absolute, *absolute.parents):
+            if above in self._resolved:
+                return self._resolved[above], absolute.relative_to(above).parts
         raise ValueError("outside the allowed folders")
 
 

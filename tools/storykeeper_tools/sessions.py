@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .elevenlabs.client import ElevenLabs, plain_id
-from .errors import NotFound, UnexpectedAnswer, WrongKind
-from .provisioning.ledger import Ledger
+from .errors import Conflict, NotFound, UnexpectedAnswer, WrongKind
+from .provisioning.ledger import Ledger, Resource
 from .provisioning.workspace import Workspace
 
 LIFETIME = 15 * 60
@@ -70,7 +70,7 @@ class Sessions:
         if companion:
             for resource in self.ledger.resources(companion.marker):
                 if resource.kind == "agent" and resource.verified:
-                    return resource.id
+                    return self._open(resource)
             raise NotFound("that companion is not finished yet", next="call provision_companion with its plan")
         known = self.ledger.by_remote_id(of)
         if known is None:
@@ -79,7 +79,16 @@ class Sessions:
             raise WrongKind(f"that is the id of a {known.kind}, not of an agent or companion")
         if not known.verified:
             raise NotFound("that agent isn't stored as it was made", next="look at it with get_agent")
-        return of
+        return self._open(known)
+
+    def _open(self, agent: Resource) -> str:
+        """Its id, unless nobody may talk to it now."""
+        if self.ledger.forgotten(agent.marker):
+            raise NotFound("that companion is being forgotten", exists="see get_companion")
+        if agent.before_pause is not None:
+            resume = "retire_companion with action=resume lets people talk to it again"
+            raise Conflict("that companion is paused", exists="it is kept as it is", next=resume)
+        return agent.id
 
     def _expiry(self) -> str:
         return datetime.fromtimestamp(int(self.clock()) + LIFETIME, UTC).isoformat()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from .errors import BadInput
 
@@ -22,14 +23,18 @@ KNOWN = (
     "STORYKEEPER_WORKSPACE",
     "STORYKEEPER_FILES",
     "STORYKEEPER_HOME",
+    "STORYKEEPER_DATABASE_URL",
     "STORYKEEPER_MODEL",
     "STORYKEEPER_CONSENT",
     "STORYKEEPER_TOOLS",
     "STORYKEEPER_READ_ONLY",
     "STORYKEEPER_SANDBOX",
+    "STORYKEEPER_REQUESTS_PER_SECOND",
 )
 SANDBOX = "sandbox"
 SANDBOX_KEY = "sandbox"
+# Several people's work at once, and well below what accounts are known to be refused for.
+USUAL_PACE = 10.0
 
 Word = TypeVar("Word", bound=str)
 
@@ -42,6 +47,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     region: Region = "default"
     url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     workspace: str = "main"
     files: tuple[Path, ...] = ()
     consent: Consenting = "attest"
@@ -49,6 +55,7 @@ class Settings:
     read_only: bool = False
     sandbox: bool = False
     ca_file: str | None = None
+    requests_per_second: float | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -74,6 +81,7 @@ def read(environ: Mapping[str, str], home: Path) -> Settings:
         api_key=SANDBOX_KEY if sandbox else key,
         region=choice(environ, "STORYKEEPER_REGION", ("default", "us", "eu", "in", "sg")),
         url=url,
+        database_url=database(environ),
         workspace=SANDBOX if local else workspace(environ.get("STORYKEEPER_WORKSPACE") or "main"),
         files=tuple(Path(p) for p in environ.get("STORYKEEPER_FILES", "").split(os.pathsep) if p),
         consent=choice(environ, "STORYKEEPER_CONSENT", ("attest", "elicit")),
@@ -81,6 +89,7 @@ def read(environ: Mapping[str, str], home: Path) -> Settings:
         read_only=switch(environ, "STORYKEEPER_READ_ONLY"),
         sandbox=sandbox,
         ca_file=environ.get("SSL_CERT_FILE") or None,
+        requests_per_second=pace(environ, None if local else USUAL_PACE),
         warnings=(*doubt, *unknown(environ)),
     )
 
@@ -109,6 +118,22 @@ def workspace(name: str) -> str:
     return name
 
 
+def database(environ: Mapping[str, str]) -> str | None:
+    """Where the state lies when not in a file: a Postgres URL, none of which is ever told but host and port."""
+    name = "STORYKEEPER_DATABASE_URL"
+    url = re.sub("^postgres:", "postgresql:", environ.get(name, "").strip())
+    if not url:
+        return None
+    next = f"set it to one such as postgresql://user:password@host:5432/database, or unset {name} to use a file"
+    if not re.match(r"postgresql://[^/?#]*/[^/?#]+(\?|$)", url) or re.search(r"[^!-~]|%(?![0-9a-fA-F]{2})|#|\$\{", url):
+        raise BadInput(f"{name} is not the URL of a Postgres database", next=next)
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise BadInput(f"{name} names no host and port", next=next) from None  # it would quote the URL
+    return url
+
+
 def choice(environ: Mapping[str, str], name: str, options: tuple[Word, ...]) -> Word:
     """One of a few words; the first is the default."""
     value = environ.get(name, "").strip().lower() or options[0]
@@ -126,6 +151,17 @@ def switch(environ: Mapping[str, str], name: str) -> bool:
     if value in {"", "0", "false", "no", "off"}:
         return False
     raise BadInput(f"{name} is neither on nor off", next="set it to 1 or 0")
+
+
+def pace(environ: Mapping[str, str], usual: float | None) -> float | None:
+    """How many requests a second all processes of a workspace may send; None is as many as they like."""
+    name = "STORYKEEPER_REQUESTS_PER_SECOND"
+    text = environ.get(name, "").strip()
+    if not text:
+        return usual
+    if re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text) and 0.1 <= float(text) <= 1000:
+        return float(text)
+    raise BadInput(f"{name} is not a number from 0.1 to 1000", next=f"set it to one, or unset {name}")
 
 
 def unknown(environ: Mapping[str, str]) -> tuple[str, ...]:

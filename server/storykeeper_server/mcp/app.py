@@ -72,7 +72,7 @@ def hints(tool: Tool) -> ToolAnnotations:
     reads = tool.effect in {"reads", "reads here"}
     return ToolAnnotations(
         read_only_hint=reads,
-        destructive_hint=tool.effect == "edits",
+        destructive_hint=tool.effect in {"edits", "deletes"},
         idempotent_hint=tool.effect != "mints",
         open_world_hint=tool.effect not in {"reads here"},
     )

@@ -13,7 +13,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, ValidationError
 
-from storykeeper_tools.errors import BadInput, InternalError
+from storykeeper_tools.errors import BadInput, InternalError, from_system
 
 from .errors import argument_error, refusal
 
@@ -30,7 +30,9 @@ class StrictTool(Tool):
             return refusal(BadInput("an argument holds text that isn't valid Unicode"))
         try:
             return await super().run(arguments, context, convert_result)
-        except UnexpectedToolError:
+        except UnexpectedToolError as error:
+            if isinstance(error.__cause__, OSError):
+                return refusal(from_system(error.__cause__))
             log.exception("the tool %s broke", self.name)
             return refusal(InternalError("something broke inside Storykeeper", exists="see list_companions"))
         except ToolError as error:

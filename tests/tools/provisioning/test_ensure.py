@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -268,6 +268,36 @@ async def test_a_clock_that_jumps_ahead_does_not_shorten_the_wait(stage: Stage) 
     stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": 0}))
     await ensuring(stage, time)(time, [wanted])
     assert sum(time.slept) >= PATIENCE.lag
+
+
+async def test_a_clock_that_is_set_back_while_looking_does_not_hold_a_run_up(stage: Stage) -> None:
+    """It is believed after the time to settle, however long ago that seems to be."""
+
+    class SetBack(Time):
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            self.now -= 86_400 if len(self.slept) == 1 else 0
+
+    time = SetBack()
+    stage.faults.due = [("POST", TEXT, "reset before")]
+    await ensuring(stage, time)(time, [document(stage)])
+    assert sum(time.slept) <= PATIENCE.settle + 2 * PATIENCE.poll
+
+
+async def test_an_intent_whose_age_a_clock_hides_is_not_sent(stage: Stage) -> None:
+    """The process was frozen, and the clock was set back meanwhile: what nobody can set tells."""
+    time = Time()
+
+    class Frozen(Time):
+        async def step(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+            answer = await super().step(name, call, *args)
+            self.now += 100 if len(self.steps) == 1 else 0
+            return answer
+
+    run = Frozen()
+    await replace(ensuring(stage, time), ticks=run.clock)(run, [document(stage)])
+    assert [name.split()[0] for name in run.steps] == ["intend", "create", "intend", "create"]
+    assert stage.faults.sent("POST", TEXT) == 1
 
 
 async def test_bytes_that_were_changed_after_staging_are_never_sent(

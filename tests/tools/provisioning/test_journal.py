@@ -14,9 +14,9 @@ from storykeeper_tools.provisioning.schema import opened
 KEY = b"k" * 32
 
 
-def written(folder: Path) -> Journal:
+def written(folder: Path, url: str | None = None) -> Journal:
     """A journal of four events in one chain, and one in another."""
-    database = opened(folder)
+    database = opened(folder, url)
     journal = Journal(database, lambda: KEY)
     ledger = Ledger(database, journal)
     for slot in ("a", "b"):
@@ -26,9 +26,9 @@ def written(folder: Path) -> Journal:
     return journal
 
 
-def test_an_untouched_journal_is_intact_and_holds_no_names(tmp_path: Path) -> None:
+def test_an_untouched_journal_is_intact_and_holds_no_names(tmp_path: Path, database_url: str | None) -> None:
     """Ids and hashes only, in the order in which things happened."""
-    journal = written(tmp_path)
+    journal = written(tmp_path, database_url)
     entries = journal.entries("keep-1")
 
     assert journal.verify() == []
@@ -54,17 +54,16 @@ def test_an_untouched_journal_is_intact_and_holds_no_names(tmp_path: Path) -> No
             "UPDATE journal SET seq = -seq WHERE seq < 0",
             "changed or moved",
         ),
-        ("UPDATE heads SET seq = 3 WHERE chain = 'keep-1'", "the head was changed"),
+        ("UPDATE heads SET seq = 3 WHERE chain = 'keep-1'", "the head, or consent.key, was changed"),
         ("DELETE FROM heads WHERE chain = 'keep-1'", "the head is missing"),
         ("UPDATE journal SET chain = 'keep-3' WHERE chain = 'keep-1'", "the head is missing"),
     ],
 )
-def test_what_was_tampered_with_shows(tmp_path: Path, tampering: str, what: str) -> None:
+def test_what_was_tampered_with_shows(tmp_path: Path, database_url: str | None, tampering: str, what: str) -> None:
     """Edited, deleted, reordered, cut off, or moved to another chain; the rest is still found intact."""
-    journal = written(tmp_path)
-    with sqlite3.connect(tmp_path / "storykeeper.sqlite") as db:
-        db.executescript(tampering)
-    db.close()
+    journal = written(tmp_path, database_url)
+    for statement in tampering.split(";"):
+        journal.database.query(statement)
     faults = journal.verify()
 
     assert any(what in str(fault) for fault in faults)
@@ -72,12 +71,12 @@ def test_what_was_tampered_with_shows(tmp_path: Path, tampering: str, what: str)
     journal.database.close()
 
 
-def test_a_chain_that_was_signed_with_another_key_shows(tmp_path: Path) -> None:
+def test_a_chain_that_was_signed_with_another_key_shows(tmp_path: Path, database_url: str | None) -> None:
     """Who rewrites everything lacks the key."""
-    journal = written(tmp_path)
+    journal = written(tmp_path, database_url)
     forged = Journal(journal.database, lambda: b"x" * 32)
 
-    assert {fault.what for fault in forged.verify()} == {"the head was changed"}
+    assert {fault.what for fault in forged.verify()} == {"the head, or consent.key, was changed"}
     journal.database.close()
 
 

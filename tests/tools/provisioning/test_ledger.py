@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from storykeeper_tools.errors import Conflict
@@ -15,8 +16,8 @@ from storykeeper_tools.provisioning.ledger import Ledger, Resource
 from storykeeper_tools.provisioning.schema import opened
 
 
-def ledger_in(folder: Path) -> Ledger:
-    database = opened(folder)
+def ledger_in(folder: Path, url: str | None = None) -> Ledger:
+    database = opened(folder, url)
     return Ledger(database, Journal(database, lambda: b"k" * 32))
 
 
@@ -26,7 +27,7 @@ from pathlib import Path
 from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
 from storykeeper_tools.provisioning.schema import opened
-database = opened(Path(sys.argv[1]))
+database = opened(Path(sys.argv[1]), sys.argv[3] or None)
 ledger = Ledger(database, Journal(database, lambda: b"k" * 32))
 won = 0
 for n in range(60):
@@ -36,17 +37,28 @@ print(won)
 """
 
 
-def test_of_several_processes_one_gets_to_send_each_thing(tmp_path: Path) -> None:
+def test_of_several_processes_one_gets_to_send_each_thing(tmp_path: Path, database_url: str | None) -> None:
     """Every intent is won exactly once."""
-    racers = [
-        subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path), str(n)], stdout=subprocess.PIPE) for n in range(4)
-    ]
+    command = [sys.executable, "-c", RACE, str(tmp_path)]
+    racers = [subprocess.Popen([*command, str(n), database_url or ""], stdout=subprocess.PIPE) for n in range(4)]
     assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 60
 
 
-def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path) -> None:
+def test_an_agent_that_is_found_a_second_time_stays_verified(tmp_path: Path, database_url: str | None) -> None:
+    """A process that was late to look doesn't know how it was sent, and that it was seen to be stored."""
+    ledger = ledger_in(tmp_path, database_url)
+    found = ledger.intend(Resource(marker="keep-1", kind="agent")).model_copy(update={"state": "made", "id": "a1"})
+    ledger.keep_made(found.model_copy(update={"verified": True, "sent": {"name": "D"}}))
+    ledger.keep_made(found)
+    kept = ledger.resource("keep-1", "agent", "")
+    assert kept is not None
+    assert (kept.verified, kept.sent) == (True, {"name": "D"})
+    ledger.database.close()
+
+
+def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path, database_url: str | None) -> None:
     """Somebody else's newer one stays."""
-    ledger = ledger_in(tmp_path)
+    ledger = ledger_in(tmp_path, database_url)
     old = ledger.intend(Resource(marker="keep-1", kind="agent", nonce="old"))
     ledger.withdraw(old)
     new = ledger.intend(Resource(marker="keep-1", kind="agent", nonce="new"))
@@ -58,19 +70,23 @@ def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path) -> None:
     ledger.database.close()
 
 
-def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """In one sentence."""
-    with sqlite3.connect(tmp_path / "storykeeper.sqlite") as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(Conflict, match="newer Storykeeper"):
-        ledger_in(tmp_path).companions()
+def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path, database_url: str | None) -> None:
+    """In one sentence, and said again."""
+    newer = opened(tmp_path, database_url)
+    newer.query("SELECT 1")
+    newer.set_version(99)
+    newer.close()
+    ledger = ledger_in(tmp_path, database_url)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="newer Storykeeper"):
+            ledger.companions()
+    ledger.database.close()
 
 
-def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_a_write_that_fails_changes_nothing(tmp_path: Path, database_url: str | None) -> None:
     """The transaction is taken back, and the next one works."""
-    ledger = ledger_in(tmp_path)
-    with pytest.raises(sqlite3.Error):
+    ledger = ledger_in(tmp_path, database_url)
+    with pytest.raises((sqlite3.Error, psycopg.Error)):
         ledger.bind("main", None)  # type: ignore[arg-type]
     assert ledger.bind("main", "w1") == "w1"
     assert ledger.bind("main", "w2") == "w1"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -36,6 +35,7 @@ def name_key(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(clean_name)]
 Line = Annotated[str, Field(max_length=500)]
+Which = Annotated[str, Field(max_length=120, description="Companion id, or unique name")]
 
 
 class Part(BaseModel):
@@ -99,22 +99,6 @@ class Spec(Wish):
     consent: ConsentBlock | None = None
 
 
-def load(path: Path) -> Spec:
-    """The spec in a YAML or JSON file; its paths are relative to the file. Raises BadInput saying where it is wrong."""
-    import yaml  # 15 ms that only this needs
-
-    try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"can't read '{path.name}'", next="give a companion.yaml that exists, in UTF-8") from error
-    except yaml.YAMLError as error:
-        raise BadInput(f"'{path.name}' is not YAML: {_place(error)}") from error
-    spec = parse(document, path.name)
-    return spec.model_copy(
-        update={kind: [str(path.parent / p) for p in getattr(spec, kind)] for kind in ("recordings", "memories")}
-    )
-
-
 def parse(document: Any, what: str = "the spec") -> Spec:
     """A spec from plain data. Raises BadInput naming each field that is wrong, and no value."""
     try:
@@ -129,8 +113,3 @@ def faults(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg'].removeprefix('Value error, ')}" for e in found[:5]
     )
-
-
-def _place(error: Any) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}, {error.problem}" if mark else "it can't be parsed"

@@ -7,7 +7,7 @@ may have been made all the same (`maybe_done`), and only the saga, which can loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
@@ -24,6 +24,8 @@ from .models import (
     AddedVoice,
     Agent,
     AgentPage,
+    Conversation,
+    ConversationPage,
     Document,
     DocumentPage,
     Llm,
@@ -44,6 +46,7 @@ Query = Mapping[str, "str | int | bool | Sequence[str]"]
 
 KB = "/v1/convai/knowledge-base"
 AGENTS = "/v1/convai/agents"
+CONVERSATIONS = "/v1/convai/conversations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,14 @@ class Upload:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds that a call may take, whatever becomes of it; a read's tries and the waits between them are one call.
-    `trying` is for one try of a read, so that an answer which got lost leaves time to ask again."""
+    `trying` is for one try of a read, so that an answer which got lost leaves time to ask again. Waiting for a turn
+    isn't part of these: that lasts for `queueing` at most, and then nothing is sent."""
 
     reading: float = 30.0
     trying: float = 12.0
     writing: float = 60.0
     cloning: float = 240.0
+    queueing: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,17 @@ class ElevenLabs:
         """A WebRTC conversation token. A credential."""
         return await self._get("/v1/convai/conversation/token", Token, {"agent_id": plain_id(agent_id)})
 
+    async def conversations(self, **query: str | int) -> ConversationPage:
+        """A page of conversations: agent_id, page_size (1 to 100), cursor, ..."""
+        return await self._get(CONVERSATIONS, ConversationPage, query)
+
+    async def conversation(self, conversation_id: str) -> Conversation:
+        return await self._get(f"{CONVERSATIONS}/{segment(conversation_id)}", Conversation)
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        """With its transcript and its audio."""
+        await self._delete(f"{CONVERSATIONS}/{segment(conversation_id)}")
+
     # How a call is made
 
     async def _get(self, path: str, answer: type[Made], query: Query | None = None) -> Made:
@@ -177,10 +193,12 @@ class ElevenLabs:
         """Send until it works or the limit of a read is reached, whatever part of it is waiting."""
 
         async def once() -> Any:
+            if self.link.pace:
+                await _outside(whole, self.link.pace.turn(self.limits.queueing))
             async with _within(self.limits.trying):
                 return await self.link.exchange(method, path, params=_flat(query))
 
-        async with _within(self.limits.reading):
+        async with _within(self.limits.reading) as whole:
             return await self.retries(once)
 
     async def _create(self, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
@@ -188,6 +206,8 @@ class ElevenLabs:
 
     async def _send(self, method: str, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
         """Exactly one request. Raises with `maybe_done` set when the service may have acted on it."""
+        if self.link.pace:
+            await self.link.pace.turn(self.limits.queueing)
         async with _within(seconds):
             document = await self.link.exchange(method, path, **content)
         return self._fit(answer, document)
@@ -201,13 +221,24 @@ class ElevenLabs:
 
 
 @asynccontextmanager
-async def _within(seconds: float) -> AsyncGenerator[None]:
+async def _within(seconds: float) -> AsyncGenerator[asyncio.Timeout]:
     """Raises TimedOut for what takes longer; it may have been done all the same."""
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with asyncio.timeout(seconds) as limit:
+            yield limit
     except TimeoutError:
         raise TimedOut(f"ElevenLabs gave no answer within {seconds:.0f} s", maybe_done=True) from None
+
+
+async def _outside(limit: asyncio.Timeout, waiting: Awaitable[None]) -> None:
+    """Wait while a limit stands still."""
+    clock = asyncio.get_running_loop().time
+    left = (limit.when() or 0) - clock()
+    limit.reschedule(None)
+    try:
+        await waiting
+    finally:
+        limit.reschedule(clock() + left)
 
 
 def plain_id(text: str) -> str:

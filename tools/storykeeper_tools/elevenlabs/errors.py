@@ -57,6 +57,7 @@ BY_WORD: Mapping[str, type[StorykeeperError]] = {
     "voice_add_edit_limit_reached": VoiceChangesUsedUp,
     "invalid_audio": RecordingRefused,
     "audio_too_short": RecordingRefused,
+    "voice_does_not_exist": NotFound,  # a 400 in older answers
     "document_has_dependent_agents": Conflict,
     "rag_index_not_ready": Busy,
     "too_many_concurrent_requests": RateLimited,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthMissing, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
 from .errors import decipher
+from .pace import Pace
 
 if TYPE_CHECKING:
     import httpx
@@ -20,13 +21,14 @@ class Link:
     """`base_url` may be set until the first use. Without a key every exchange is AuthMissing.
 
     Redirects aren't followed, so the key can't be carried to another host, and proxies of the environment aren't used,
-    so nobody unnamed sees it.
+    so nobody unnamed sees it. `pace` is for whoever sends: an exchange doesn't wait for its turn.
     """
 
     base_url: str
     key: str | None = field(repr=False)
     transport: httpx.AsyncBaseTransport | None = None
     ca_file: str | None = None
+    pace: Pace | None = None
     _http: httpx.AsyncClient | None = None
 
     async def exchange(self, method: str, path: str, **content: Any) -> Any:

@@ -49,6 +49,7 @@ class Voice(Answer):
     name: str | None = None
     category: str | None = None
     description: str | None = None
+    created_at_unix: int | None = None
     voice_verification: VoiceVerification | None = None
 
     @property
@@ -109,6 +110,14 @@ class Agent(Answer):
     platform_settings: dict[str, Any] = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     version_id: str | None = None
+
+
+class Conversation(Answer):
+    conversation_id: str
+
+
+class ConversationPage(Page):
+    conversations: list[Conversation]
 
 
 class SignedUrl(Answer):

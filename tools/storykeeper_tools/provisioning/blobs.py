@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import Conflict, NotFound
+from ..errors import Conflict, NotFound, from_system
 from ..files import private_folder
 
 CHUNK = 1024 * 1024
+STAGING_SECONDS = 3600  # nobody is still writing after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Blobs:
             file = (self.folder / sha256).open("rb")
         except FileNotFoundError:
             raise NotFound("the staged bytes of this plan are gone", next="call plan_companion again") from None
+        except OSError as error:
+            raise from_system(error) from None
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             file.close()
             raise Conflict("the staged bytes of this plan were changed", next="call plan_companion again")
@@ -38,6 +42,15 @@ class Blobs:
     def read(self, sha256: str) -> bytes:
         with self.open(sha256) as file:
             return file.read()
+
+    def erase(self, hashes: Iterable[str]) -> None:
+        """Take blobs away, and what a process that was killed while it staged left half-written."""
+        for sha256 in hashes:
+            (self.folder / sha256).unlink(missing_ok=True)
+        for partial in self.folder.glob(".*"):
+            with suppress(FileNotFoundError):
+                if time.time() - partial.stat().st_mtime > STAGING_SECONDS:
+                    partial.unlink()
 
     @contextmanager
     def staging(self) -> Generator[Staging]:

@@ -77,12 +77,12 @@ class Consents:
     def covering(self, about: About) -> Consent | None:
         """A genuine, current consent for just this."""
         now = self.clock()
-        fitting = (c for c in self._genuine() if _fits(c, about) and c.covers(about.recordings, now))
+        fitting = (c for c in self._genuine(about.companion) if _fits(c, about) and c.covers(about.recordings, now))
         return next(fitting, None)
 
-    def _genuine(self) -> Iterator[Consent]:
+    def _genuine(self, companion: str | None) -> Iterator[Consent]:
         key = self.key()
-        for body, signature in self.ledger.consents():
+        for body, signature in self.ledger.consents(companion):
             consent = _read(body)
             if consent and genuine(consent, signature, key) and self._counts(consent):
                 yield consent

@@ -21,20 +21,25 @@ from ..errors import (
     QuotaExceeded,
     RateLimited,
     StorykeeperError,
+    TimedOut,
+    Unavailable,
+    UnexpectedAnswer,
     VoiceChangesUsedUp,
     VoiceNeedsVerification,
     VoiceSlotsFull,
 )
+from .database import insisting
 from .ensure import Run as Port
 from .ledger import Ledger
-from .plan import Plan
+from .plan import Plan, is_removal
+from .removal import Removal, Removing
 from .runs import UNFINISHED, Result, Run, Runs
 from .saga import Provisioning
 from .worker import Worker
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.03
 _AGAIN_SECONDS = 60.0
 # What a run waits for, by the code of the error that it met. Those of the second kind it tries again by itself.
 _PARKED = {
@@ -45,6 +50,11 @@ _PARKED = {
     VoiceNeedsVerification.code: "verification",
 }
 _TRIED_AGAIN = {RateLimited.code: "rate limit", Busy.code: "database"}
+_DELETED_LATER = {kind.code: "ElevenLabs" for kind in (Unavailable, TimedOut, UnexpectedAnswer)}
+
+
+class _Superseded(Exception):
+    """A newer run has taken the place of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +64,13 @@ class Engine:
     runs: Runs
     worker: Worker
 
-    def submit(self, plan: Plan) -> Run:
-        """Start the run of a plan, or join the one that is going on; one that failed or parked goes on."""
-        run = self.runs.submit(plan.plan_id, plan.companion)
+    def submit(self, plan: Plan | Removal) -> Run:
+        """Start the run of a plan, or join the one that is going on; one that failed or parked goes on.
+
+        A removal takes the place of whatever else is done for its companion; beside it nothing can be submitted.
+        """
+        submit = self.runs.supersede if isinstance(plan, Removal) else self.runs.submit
+        run = submit(plan.plan_id, plan.companion)
         self.worker.wake()
         return run
 
@@ -88,36 +102,50 @@ class Carrying:
     runs: Runs
     ledger: Ledger
     provisioning: Provisioning
+    removing: Removing
 
     async def __call__(self, port: Port, run_id: str) -> str:
         """Carry a run to its end; answers the state it ends in. Never raises but when it is stopped."""
-        run = self.runs.of(run_id.rpartition(".")[0])
-        if run is None or run.id != run_id or run.state not in {*UNFINISHED, "parked"}:
+        run = await insisting(self.runs.of, run_id.rpartition(".")[0])
+        if run is None or run.id != run_id or not (run.state in UNFINISHED or run.again_at is not None):
             return "gone"
-        run = self.runs.begin(run)
-        return self._end(run, await self._result(_Told(port, self.runs, run), run)).state
+        run = await insisting(self.runs.begin, run)
+        try:
+            return (await insisting(self._end, run, await self._result(_Told(port, self.runs, run), run))).state
+        except _Superseded:
+            return "gone"
 
     async def _result(self, port: Port, run: Run) -> Result:
         try:
-            plan = self.ledger.plan(run.plan_id)
+            # A step that was done under another process's key says nothing of this one's.
+            await self.provisioning.workspace.check_once()
+            if is_removal(run.plan_id):
+                return await self.removing(port, Removal(plan_id=run.plan_id, companion=run.companion))
+            plan = await insisting(self.ledger.plan, run.plan_id)
             if plan is None:
                 raise NotFound("there is no such plan in this workspace", next="call plan_companion")
+            plan.check()
             return await self.provisioning(port, plan)
         except StorykeeperError as error:
             return Result(error=error.row())
+        except _Superseded:
+            raise
         except Exception:  # the outermost handler of a run: nobody awaits it, so it must say what became of it
             log.exception("a run of %s failed unexpectedly", run.plan_id)
             return Result(error=InternalError("a run broke off", exists="see get_companion").row())
 
     def _end(self, run: Run, result: Result) -> Run:
         code = result.error["code"] if result.error else ""
-        if code in _TRIED_AGAIN:
+        # What is half forgotten never stays so: whatever keeps it from going on is waited for.
+        removal = is_removal(run.plan_id)
+        alone = _TRIED_AGAIN | _DELETED_LATER if removal else _TRIED_AGAIN
+        if code in alone:
             again = self.runs.clock() + _AGAIN_SECONDS
             return self.runs.update(
-                run, state="parked", attempt=run.attempt + 1, reason=_TRIED_AGAIN[code], again_at=again, result=result
+                run, state="parked", attempt=run.attempt + 1, reason=alone[code], again_at=again, result=result
             )
-        if code in _PARKED:
-            return self.runs.update(run, state="parked", reason=_PARKED[code], result=result)
+        if code in _PARKED or (removal and code not in {"", InternalError.code}):
+            return self.runs.update(run, state="parked", reason=_PARKED.get(code, code), result=result)
         return self.runs.update(run, state="failed" if code else "done", result=result)
 
 
@@ -130,8 +158,10 @@ class _Told:
     run: Run
 
     async def step(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        if not await insisting(self.runs.current, self.run):
+            raise _Superseded
         result = await self.port.step(name, call, *args)
-        self.runs.progress(self.run, name)
+        await insisting(self.runs.progress, self.run, name)
         return result
 
     async def sleep(self, seconds: float) -> None:

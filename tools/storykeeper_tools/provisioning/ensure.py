@@ -78,7 +78,7 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Ensure:
-    """Makes things exist once. `clock` is wall time, since intents outlive processes."""
+    """Makes things exist once. `clock` is wall time, since intents outlive processes; `ticks` is what nobody can set."""
 
     elevenlabs: ElevenLabs
     ledger: Ledger
@@ -86,7 +86,8 @@ class Ensure:
     patience: Patience = Patience()
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    _unsent: set[str] = field(default_factory=set[str], repr=False)
+    ticks: Callable[[], float] = time.monotonic
+    _unsent: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _sending: set[asyncio.Task[Outcome]] = field(default_factory=set["asyncio.Task[Outcome]"], repr=False)
 
     async def __call__(self, run: Run, wanted: Sequence[Wanted]) -> list[Made]:
@@ -137,13 +138,13 @@ class Ensure:
 
     async def _intend(self, todo: Sequence[Wanted]) -> list[dict[str, Any]]:
         # A run keeps ids and hashes only: names are the keeper's, and stay in the ledger.
-        return [self._intent(wanted).model_dump(exclude={"name"}) for wanted in todo]
+        return [self._intent(wanted).model_dump(exclude={"name", "sent"}) for wanted in todo]
 
     def _intent(self, wanted: Wanted) -> Resource:
         fresh = wanted.intent().model_copy(update={"nonce": secrets.token_hex(8), "intended_at": self.clock()})
         kept = self.ledger.intend(fresh)
         if kept.nonce == fresh.nonce:
-            self._unsent.add(fresh.nonce)
+            self._unsent[fresh.nonce] = self.ticks()
         return kept
 
     async def _send(self, wanted: Wanted, intent: Resource) -> dict[str, Any]:
@@ -152,12 +153,12 @@ class Ensure:
     async def _sent(self, wanted: Wanted, intent: Resource) -> Outcome:
         if intent.state == "made":
             return Outcome(state="made", made=await self._unblocked(wanted, intent))
-        mine = intent.nonce in self._unsent
-        self._unsent.discard(intent.nonce)
-        if not mine:
+        since = self._unsent.pop(intent.nonce, None)
+        if since is None:
             # An intent from the future was written before a clock was set back.
             return Outcome(state="unknown", until=min(intent.intended_at, self.clock()) + self.patience.settle)
-        if self.clock() > intent.intended_at + self.patience.fresh:
+        # By both clocks: one can be set back, and the other may stand still while a machine sleeps.
+        if max(self.clock() - intent.intended_at, self.ticks() - since) > self.patience.fresh:
             self.ledger.withdraw(intent)
             return Outcome(state="throttled", after=0)
         return await self._uninterrupted(wanted, intent)
@@ -172,9 +173,10 @@ class Ensure:
     async def _request(self, wanted: Wanted, intent: Resource) -> Outcome:
         try:
             made = await wanted.find(self.elevenlabs) if intent.again else None
-            return self._keep(intent, made or await wanted.create(self.elevenlabs, self.blobs))
+            made = made or await wanted.create(self.elevenlabs, self.blobs)
         except StorykeeperError as error:
             return self._judge(intent, error)
+        return self._keep(intent, made)  # a ledger that can't be written then says nothing of whether it was made
 
     async def _unblocked(self, wanted: Wanted, known: Resource) -> Made:
         """What exists; a voice that had to be verified is looked at again."""
@@ -201,11 +203,13 @@ class Ensure:
     async def _look_up(self, wanted: Wanted, intent: Resource, until: float) -> dict[str, Any]:
         """Poll until the thing is found, or a look after `until` doesn't find it: then it was never made.
 
-        However far a clock may jump ahead, at least `lag` seconds are waited here before that is believed.
+        Clocks jump. However far ahead, at least `lag` seconds are waited here before that is believed; however far
+        back, not much longer than `settle`.
         """
+        self.ledger.doubt(intent)
         waited = 0.0
         while True:
-            late = self.clock() >= until and waited >= self.patience.lag
+            late = waited >= self.patience.lag and (self.clock() >= until or waited >= self.patience.settle)
             outcome = await self._look(wanted, intent, late=late)
             if outcome:
                 return _written(outcome)
@@ -231,8 +235,8 @@ class Ensure:
         return Outcome(state="throttled", after=0)
 
     def _keep(self, intent: Resource, made: Made) -> Outcome:
-        self.ledger.keep_made(intent.model_copy(update={"state": "made", **made.model_dump()}))
-        return Outcome(state="made", made=made)
+        kept = self.ledger.keep_made(intent.model_copy(update={"state": "made", **made.model_dump()}))
+        return Outcome(state="made", made=_made(kept))
 
 
 def _written(outcome: Outcome) -> dict[str, Any]:
@@ -258,10 +262,10 @@ def standing(resources: Iterable[Resource]) -> str:
 
 def listing(things: Iterable[Made | Resource]) -> str:
     """What exists, in words."""
-    names = [f"{_title(thing.name)} ({thing.id})" for thing in things]
+    names = [f"{title(thing.name)} ({thing.id})" for thing in things]
     return "exists: " + ", ".join(names) if names else NOTHING_MADE
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
     """A name without the marker that documents have before theirs."""
     return name.partition(" ")[2] if name.startswith("keep-") and " " in name else name

@@ -29,8 +29,9 @@ CREATE TABLE heads (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT 
 _START = "0" * 64
 
 Event = Literal[
-    "intend", "made", "refused", "withdrawn", "adopted", "change", "changed", "delete", "deleted", "consent"
+    "intend", "made", "refused", "withdrawn", "adopted", "change", "changed", "delete", "deleted", "gone", "consent"
 ]
+About = Kind | Literal["conversation", "consent", "blob", "companion", "receipt"]
 
 
 class Entry(BaseModel):
@@ -38,7 +39,7 @@ class Entry(BaseModel):
 
     at: float
     event: Event
-    kind: Kind | Literal["consent", "blob", "companion"]
+    kind: About
     slot: str = ""
     nonce: str = ""
     id: str = ""
@@ -64,9 +65,7 @@ class Journal:
     key: Callable[[], bytes]
     clock: Callable[[], float] = time.time
 
-    def append(
-        self, chain: str, event: Event, kind: Kind | Literal["consent", "blob", "companion"], **facts: str
-    ) -> None:
+    def append(self, chain: str, event: Event, kind: About, **facts: str) -> None:
         """Write down an event; call it inside a transaction."""
         entry = Entry.model_validate({"at": self.clock(), "event": event, "kind": kind, **facts})
         seq, last = self.head(chain)
@@ -87,6 +86,16 @@ class Journal:
     def entries(self, chain: str) -> list[Entry]:
         found = self.database.query("SELECT body FROM journal WHERE chain = ? ORDER BY seq", chain)
         return [Entry.model_validate_json(body) for (body,) in found]
+
+    def told(self, kind: About) -> list[Entry]:
+        """Every entry about things of a kind, whatever chain it is in."""
+        part = f'%"kind":"{kind}"%'
+        found = self.database.query("SELECT body FROM journal WHERE body LIKE ? ORDER BY chain, seq", part)
+        return [Entry.model_validate_json(body) for (body,) in found]
+
+    def begun(self) -> bool:
+        """Whether anything was ever signed."""
+        return self.database.exists() and bool(self.database.query("SELECT 1 FROM heads LIMIT 1"))
 
     def verify(self) -> list[Fault]:
         """Every place where a chain was edited, deleted from, reordered or cut short; nothing when all is as written."""
@@ -110,7 +119,7 @@ class Journal:
             return [Fault(chain=chain, seq=count, what="the head is missing")]
         seq, digest, signature = found[0]
         if not hmac.compare_digest(self._sign(chain, seq, digest), signature):
-            return [Fault(chain=chain, seq=seq, what="the head was changed")]
+            return [Fault(chain=chain, seq=seq, what="the head, or consent.key, was changed")]
         if (seq, digest) != (count, last):
             return [Fault(chain=chain, seq=seq, what="entries at the end are missing, or were changed")]
         return []

@@ -1,7 +1,5 @@
-"""The three kinds of remote resource: how each is made, and how it is found again by its marker.
-
-The service has no idempotency keys, so each thing carries one: a voice in its description, a document at the start of
-its name, an agent among its tags. Search results are only candidates; what counts is the exact marker.
+"""The three kinds of remote resource: how each is made. The service has no idempotency keys, so each thing carries one
+of ours, by which it is found again.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from ..elevenlabs.client import ElevenLabs, Upload
 from ..elevenlabs.models import AddedVoice
+from . import marked
 from .blobs import Blobs
 from .ledger import Resource
 from .plan import Kind, StagedMemory, StagedRecording
-
-MOST_PAGES = 20
 
 
 class Made(BaseModel):
@@ -45,6 +42,11 @@ class Wanted(BaseModel):
         """What it is called at the service."""
         return self.name
 
+    @property
+    def content(self) -> str:
+        """The hash that its name starts with, where a name has one."""
+        return ""
+
     def intent(self) -> Resource:
         return Resource(marker=self.marker, kind=self.kind, slot=self.slot, name=self.name)
 
@@ -52,7 +54,12 @@ class Wanted(BaseModel):
         raise NotImplementedError
 
     async def find(self, elevenlabs: ElevenLabs) -> Made | None:
-        raise NotImplementedError
+        """The newest thing at the service that carries this marker; what it is called now doesn't matter."""
+        known = await marked.find(elevenlabs, self.kind, self.marker, self.content)
+        if known is None:
+            return None
+        blocked = UNPROVEN if known.unproven else ""
+        return Made(id=known.id, name=known.name or self.name, type=known.type, blocked=blocked)
 
 
 class WantedVoice(Wanted):
@@ -79,24 +86,14 @@ class WantedVoice(Wanted):
             )
         return Made(id=added.voice_id, name=self.name, blocked=_doubt(added))
 
-    async def find(self, elevenlabs: ElevenLabs) -> Made | None:
-        token: str | None = None
-        for _ in range(MOST_PAGES):
-            more = {"next_page_token": token} if token else {}
-            page = await elevenlabs.voices(page_size=100, sort="created_at_unix", sort_direction="desc", **more)
-            for voice in page.voices:
-                if self.tag in (voice.description or ""):
-                    blocked = UNPROVEN if voice.unproven else ""
-                    return Made(id=voice.voice_id, name=voice.name or self.name, blocked=blocked)
-            token = page.next_page_token
-            if not page.has_more or not token:
-                break
-        return None
-
 
 class WantedDocument(Wanted):
     kind: Kind = "document"
     memory: StagedMemory
+
+    @property
+    def content(self) -> str:
+        return self.memory.sha256
 
     @property
     def full_name(self) -> str:
@@ -113,14 +110,6 @@ class WantedDocument(Wanted):
                 added = await elevenlabs.add_file(self.full_name, upload)
         return Made(id=added.id, name=self.full_name, type=self.memory.type)
 
-    async def find(self, elevenlabs: ElevenLabs) -> Made | None:
-        start = self.full_name.split(" ", 1)[0]
-        page = await elevenlabs.documents(page_size=100, search=start)
-        for document in page.documents:
-            if document.name.startswith(f"{start} "):
-                return Made(id=document.id, name=document.name, type=document.type)
-        return None
-
 
 class WantedAgent(Wanted):
     kind: Kind = "agent"
@@ -129,13 +118,6 @@ class WantedAgent(Wanted):
     async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
         added = await elevenlabs.create_agent(self.body)
         return Made(id=added.agent_id, name=self.name)
-
-    async def find(self, elevenlabs: ElevenLabs) -> Made | None:
-        page = await elevenlabs.agents(page_size=100, tags=[self.marker])
-        for agent in page.agents:
-            if self.marker in agent.tags:
-                return Made(id=agent.agent_id, name=agent.name)
-        return None
 
 
 UNPROVEN = "the voice must be verified before it may be used"

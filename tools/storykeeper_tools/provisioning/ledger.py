@@ -9,17 +9,21 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from .database import Database
+from ..errors import Busy, Conflict, NotFound
+from .database import Database, spoilt
 from .journal import Event, Journal
-from .plan import Kind, Plan
+from .plan import Kind, Plan, removal_id
 
 Row = TypeVar("Row", bound=BaseModel)
+# Drawn up again it is the same, so whoever was at the row in the meantime has done nothing.
+_PLAN = "INSERT INTO plans VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET companion = excluded.companion, body = excluded.body"
 
 
 class Companion(BaseModel):
-    """`plan_id` is the newest plan's; `contents` is one hash for all recordings."""
+    """`plan_id` is the plan that it is made from, `planned` a change of it that nobody has confirmed yet;
+    `contents` is one hash for all recordings."""
 
     id: str
     name: str
@@ -28,12 +32,15 @@ class Companion(BaseModel):
     contents: str
     plan_id: str
     made_at: int
+    planned: str = ""
 
 
 class Resource(BaseModel):
     """A remote thing, or the intent to make it. `nonce` belongs to the one request that may be sent for the intent;
     `again` says that one was refused before, so the thing is looked for first, in case it was made all the same;
-    `verified` says that an agent was seen to be stored as it was sent, which is what makes it safe to talk to."""
+    `doubted` says that the fate of a request for it was unknown at some time, so that there may be a second one;
+    `verified` says that an agent was seen to be stored as it was sent, which is what makes it safe to talk to;
+    `sent` is what of it that was; `before_pause` are the settings to go back to when a pause ends."""
 
     marker: str
     kind: Kind
@@ -41,12 +48,15 @@ class Resource(BaseModel):
     state: Literal["intended", "made", "refused"] = "intended"
     nonce: str = ""
     again: bool = False
+    doubted: bool = False
+    before_pause: dict[str, Any] | None = None
     intended_at: float = 0
     id: str = ""
     name: str = ""
     type: str = ""
     blocked: str = ""
     verified: bool = False
+    sent: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +74,23 @@ class Ledger:
     def companions(self) -> list[Companion]:
         return self._all(Companion, "SELECT body FROM companions ORDER BY id")
 
+    def ids(self) -> set[str]:
+        """Of all companions."""
+        return {id for (id,) in self.database.query("SELECT id FROM companions")}
+
     def namesakes(self, key: str) -> list[Companion]:
         return self._all(Companion, "SELECT body FROM companions WHERE name_key = ? ORDER BY id", key)
 
     def keep_companion(self, companion: Companion) -> None:
+        """Raises Busy while it is being forgotten."""
         row = companion.id, companion.name_key, companion.model_dump_json()
-        self._write("INSERT INTO companions VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", *row)
+        statement = (
+            "INSERT INTO companions VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+            " SET name_key = excluded.name_key, body = excluded.body"
+        )
+        with self.database.transaction():
+            self._refuse_forgetting(companion.marker)
+            self.database.query(statement, *row)
 
     def drop_companion(self, companion_id: str) -> None:
         self._write("DELETE FROM companions WHERE id = ?", companion_id)
@@ -81,7 +102,13 @@ class Ledger:
 
     def keep_plan(self, plan: Plan) -> None:
         row = plan.plan_id, plan.companion, plan.model_dump_json()
-        self._write("INSERT INTO plans VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", *row)
+        with self.database.transaction():
+            self._refuse_forgetting(plan.marker)
+            self.database.query(_PLAN, *row)
+
+    def planned(self) -> list[str]:
+        """The companions that were ever planned, forgotten ones not among them."""
+        return [id for (id,) in self.database.query("SELECT DISTINCT companion FROM plans ORDER BY companion")]
 
     # Resources
 
@@ -94,6 +121,10 @@ class Ledger:
         question = "SELECT body FROM resources WHERE marker = ? AND state != 'refused' ORDER BY kind, slot"
         return self._all(Resource, question, marker)
 
+    def every(self) -> list[Resource]:
+        """All that is made or under way, or was refused, of whatever marker."""
+        return self._all(Resource, "SELECT body FROM resources ORDER BY marker, kind, slot")
+
     def by_remote_id(self, remote_id: str) -> Resource | None:
         return self._one(Resource, "SELECT body FROM resources WHERE remote_id = ? AND state = 'made'", remote_id)
 
@@ -103,16 +134,29 @@ class Ledger:
             known = self._resource(wanted.marker, wanted.kind, wanted.slot)
             if known and known.state != "refused":
                 return known
-            new = wanted.model_copy(update={"again": known is not None})
+            if self.forgotten(wanted.marker):
+                raise Conflict("the companion was forgotten, or is being forgotten", next="plan it anew")
+            new = wanted.model_copy(update={"again": known is not None, "doubted": known is not None})
             self._put(new)
             self._tell("intend", new)
         return new
 
-    def withdraw(self, intent: Resource) -> None:
-        """An intent that certainly came to nothing; one that somebody else has renewed since stays."""
+    def doubt(self, intent: Resource) -> None:
+        """An intent of which nobody knows what it came to."""
         with self.database.transaction():
-            if self._current(intent):
-                self._drop(intent)
+            known = self._resource(intent.marker, intent.kind, intent.slot)
+            if known:
+                self._put(known.model_copy(update={"doubted": True}))
+
+    def withdraw(self, intent: Resource) -> None:
+        """An intent that came to nothing; one that somebody else has renewed since stays, and so does a doubt."""
+        with self.database.transaction():
+            known = self._resource(intent.marker, intent.kind, intent.slot)
+            if known and self._current(intent):
+                if known.doubted:
+                    self._put(known.model_copy(update={"state": "refused"}))
+                else:
+                    self._drop(known)
                 self._tell("withdrawn", intent)
 
     def refuse(self, intent: Resource) -> None:
@@ -122,13 +166,90 @@ class Ledger:
                 self._put(intent.model_copy(update={"state": "refused"}))
                 self._tell("refused", intent)
 
-    def keep_made(self, made: Resource) -> None:
-        """A thing that exists. Said again, it changes nothing."""
+    def keep_made(self, made: Resource) -> Resource:
+        """A thing that exists, and what stands: another that somebody kept before stays. Said again, it changes nothing."""
         with self.database.transaction():
             known = self._resource(made.marker, made.kind, made.slot)
+            if known and known.state == "made" and known.id != made.id:
+                made = known.model_copy(update={"doubted": True})
+            elif known is None and self.forgotten(made.marker):
+                self._tell("made", made)  # what nobody may know of any more is left to `reconcile`
+                return made
+            elif known and known.doubted:
+                made = made.model_copy(update={"doubted": True})
+            if known and known.state == "made" and not made.sent:
+                # Whoever finds it a second time doesn't know how it was sent, and seen to be stored.
+                made = made.model_copy(update=known.model_dump(include={"verified", "sent", "before_pause"}))
             self._put(made)
             if known is None or (known.state, known.id) != (made.state, made.id):
                 self._tell("made", made)
+        return made
+
+    def settle(self, made: Resource) -> None:
+        """A thing of which there is no second one, or no more."""
+        with self.database.transaction():
+            known = self._resource(made.marker, made.kind, made.slot)
+            if known and (known.state, known.id) == ("made", made.id):
+                self._put(known.model_copy(update={"doubted": False}))
+
+    def adopt(self, found: Resource, *, before: float) -> bool:
+        """Take in a thing that was found, if nothing is there and nobody has intended it since `before`."""
+        with self.database.transaction():
+            known = self._resource(found.marker, found.kind, found.slot)
+            if known and (known.state == "made" or (known.state == "intended" and known.intended_at > before)):
+                return False
+            if self.forgotten(found.marker):
+                return False
+            self._put(found)
+            self._tell("adopted", found)
+        return True
+
+    def lose(self, gone: Resource) -> None:
+        """A thing that somebody deleted at the service: there is room for another. Said again, it changes nothing."""
+        with self.database.transaction():
+            known = self._resource(gone.marker, gone.kind, gone.slot)
+            if known and (known.state, known.id) == ("made", gone.id):
+                self._drop(gone)
+                self._tell("gone", gone)
+
+    def erase(self, deleted: Resource) -> None:
+        """A thing that we deleted, and that is gone."""
+        with self.database.transaction():
+            self._drop(deleted)
+            self._tell("deleted", deleted)
+
+    def note(self, event: Event, resource: Resource) -> None:
+        """Tell the journal of what is about to happen to a thing, or did."""
+        with self.database.transaction():
+            self._tell(event, resource)
+
+    def doubtful(self, marker: str) -> list[Resource]:
+        """What was asked for and isn't known to be there: under way, or refused, which may be mistaken."""
+        question = "SELECT body FROM resources WHERE marker = ? AND state != 'made' ORDER BY kind, slot"
+        return self._all(Resource, question, marker)
+
+    def keep_pause(self, agent: Resource, before: dict[str, Any] | None) -> None:
+        """What of an agent's settings a pause changes, as they were before it; None once they are so again."""
+        with self.database.transaction():
+            known = self._resource(agent.marker, agent.kind, agent.slot)
+            # Two may pause at once: the second saw what the first had changed already.
+            if known and (before is None or known.before_pause is None):
+                self._put(known.model_copy(update={"before_pause": before}))
+                self._tell("changed" if before is None else "change", known)
+
+    def forgotten(self, marker: str) -> bool:
+        """Whether what carries a marker is to be gone: a process that slept through it may still believe in its plan."""
+        removal = self._removal(marker)
+        return bool(removal) and (removal != "done" or not any(c.marker == marker for c in self.companions()))
+
+    def _refuse_forgetting(self, marker: str) -> None:
+        if self._removal(marker) not in {"", "done"}:
+            raise Busy("that companion is being forgotten", exists="see get_companion")
+
+    def _removal(self, marker: str) -> str:
+        """The state of a companion's forgetting; nothing where there is none."""
+        found = self.database.query("SELECT state FROM runs WHERE plan = ?", removal_id(marker))
+        return found[0][0] if found else ""
 
     def _tell(self, event: Event, resource: Resource) -> None:
         facts = {"slot": resource.slot, "nonce": resource.nonce, "id": resource.id}
@@ -158,25 +279,49 @@ class Ledger:
     # Consents and the workspace
 
     def keep_consent(self, consent_id: str, body: dict[str, Any], signature: str) -> None:
-        row = consent_id, json.dumps(body), signature
-        self._write("INSERT INTO consents VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", *row)
+        """Raises NotFound where its companion was forgotten while somebody was asked."""
+        companion = body.get("companion") or ""
+        row = consent_id, json.dumps(body), signature, companion
+        statement = (
+            "INSERT INTO consents (id, body, signature, companion) VALUES (?, ?, ?, ?) ON CONFLICT (id)"
+            " DO UPDATE SET body = excluded.body, signature = excluded.signature"
+        )
+        with self.database.transaction():
+            if companion and self.companion(companion) is None:
+                raise NotFound("there is no such companion in this workspace")
+            self.database.query(statement, *row)
 
-    def consents(self) -> list[tuple[dict[str, Any], str]]:
-        rows = self.database.query("SELECT body, signature FROM consents ORDER BY id")
+    def consents(self, companion: str | None) -> list[tuple[dict[str, Any], str]]:
+        """Those that name a companion, or those that name none."""
+        question = "SELECT body, signature FROM consents WHERE companion = ? ORDER BY id"
+        rows = self.database.query(question, companion or "")
         return [(json.loads(body), signature) for body, signature in rows]
+
+    def signed(self) -> bool:
+        """Whether anything in it was ever signed."""
+        return self.journal.begun() or bool(self.database.query("SELECT 1 FROM consents LIMIT 1"))
 
     def bind(self, name: str, remote_id: str) -> str:
         """The remote workspace that this one belongs to: the one it first met."""
-        self._write("INSERT INTO workspace VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, remote_id)
-        return str(self.database.query("SELECT remote_id FROM workspace WHERE name = ?", name)[0][0])
+        question = "SELECT remote_id FROM workspace WHERE name = ?"
+        if not self.database.query(question, name):
+            self._write("INSERT INTO workspace VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, remote_id)
+        return str(self.database.query(question, name)[0][0])
 
     def _one(self, row: type[Row], question: str, *values: str) -> Row | None:
         found = self.database.query(question, *values)
-        return row.model_validate_json(found[0][0]) if found else None
+        return _read(row, found[0][0]) if found else None
 
     def _all(self, row: type[Row], question: str, *values: str) -> list[Row]:
-        return [row.model_validate_json(body) for (body,) in self.database.query(question, *values)]
+        return [_read(row, body) for (body,) in self.database.query(question, *values)]
 
     def _write(self, statement: str, *values: str) -> None:
         with self.database.transaction():
             self.database.query(statement, *values)
+
+
+def _read(row: type[Row], body: str) -> Row:
+    try:
+        return row.model_validate_json(body)
+    except ValidationError as error:
+        raise spoilt("has a row that isn't as it was written") from error

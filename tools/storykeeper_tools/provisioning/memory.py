@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .ensure import Direct
+from .slots import Slot
 from .worker import Carry
 
 
@@ -22,8 +23,16 @@ class InMemory:
 
     async def take(self, run_ids: Sequence[str]) -> list[str]:
         for id in run_ids:
+            if id in self._tasks and not self._tasks[id].done():
+                continue
             self._tasks[id] = asyncio.create_task(self.carry(Direct(), id), name=id)
         return []
+
+    async def keep(self, slot: Slot) -> None:
+        """What ended before left nothing."""
+
+    async def drop(self, run_ids: Sequence[str]) -> None:
+        """A task that has ended left nothing."""
 
     async def stop(self) -> None:
         for task in self._tasks.values():

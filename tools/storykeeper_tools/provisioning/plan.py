@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from ..companion.consent import canonical
 from ..companion.recording import Recording
 from ..companion.spec import Wish, name_key
+from ..errors import Conflict
 
 Kind = Literal["voice", "document", "agent"]
 Piece = tuple[Kind, str, str]
+_REMOVAL = "forget_"
 
 
 class StagedRecording(BaseModel):
@@ -31,10 +33,26 @@ class StagedMemory(BaseModel):
     mime: str
 
 
+class Field(BaseModel):
+    """A field of an agent, by its path; of long texts only the part from where they differ."""
+
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.field.rpartition('.')[2]}: {said(self.before)} -> {said(self.after)}"
+
+
 class Step(BaseModel):
-    action: Literal["create", "keep"]
+    action: Literal["create", "change", "keep", "delete"]
     kind: Kind
     name: str
+    fields: list[Field] = []
+
+    def __str__(self) -> str:
+        changed = f" ({'; '.join(map(str, self.fields))})" if self.fields else ""
+        return f"{self.action} {self.kind} '{self.name}'{changed}"
 
 
 class Cost(BaseModel):
@@ -49,8 +67,18 @@ class Question(BaseModel):
     ask: str
 
 
+class Observed(BaseModel):
+    """What a change was planned against: the agent and its version, the ids of what somebody deleted at the service,
+    and the documents that are no longer wanted."""
+
+    agent: str = ""
+    version: str = ""
+    gone: list[str] = []
+    surplus: list[str] = []
+
+
 class Plan(BaseModel):
-    """Everything a run needs, by hash: a run reads no path and asks nobody."""
+    """Everything a run needs, by hash: a run reads no path and asks nobody. `overwrite` undoes edits made elsewhere."""
 
     plan_id: str
     workspace: str
@@ -59,11 +87,22 @@ class Plan(BaseModel):
     spec: Wish
     recordings: list[StagedRecording]
     memories: list[StagedMemory]
+    observed: Observed = Observed()
+    overwrite: bool = False
 
     @property
     def hashes(self) -> list[str]:
         """The sha256 of the recordings: what a consent is about."""
         return [recording.sha256 for recording in self.recordings]
+
+    def check(self) -> None:
+        """Raise Conflict unless it still is what its id was made of: somebody may have been at the row."""
+        hashes = [*self.hashes, *(memory.sha256 for memory in self.memories)]
+        mine = plan_id(self.workspace, self.companion, self.spec, hashes, self.observed, overwrite=self.overwrite)
+        if mine != self.plan_id or self.marker != marker(self.workspace, self.companion):
+            raise Conflict(
+                "that plan was changed after it was drawn up", next="call plan_companion again, and provision"
+            )
 
 
 class Draft(BaseModel):
@@ -80,8 +119,13 @@ class Draft(BaseModel):
     questions: list[Question]
     next: str
 
+    @property
+    def writes(self) -> bool:
+        """Whether carrying it out does anything."""
+        return any(step.action != "keep" for step in self.steps)
+
     def __str__(self) -> str:
-        todo = ", ".join(f"{s.action} {s.kind} '{s.name}'" for s in self.steps)
+        todo = ", ".join(map(str, self.steps))
         asks = "".join(f" Question {q.code}: {q.ask}" for q in self.questions)
         doubts = f" Warnings: {'; '.join(self.warnings)}." if self.warnings else ""
         spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
@@ -107,22 +151,40 @@ def marker(workspace: str, what: str) -> str:
     return "keep-" + hashlib.sha256(f"{workspace}|{what}".encode()).hexdigest()[:20]
 
 
-def plan_id(workspace: str, companion: str, spec: Wish, hashes: Sequence[str]) -> str:
-    """The same wish for the same content is the same plan; where the files lie doesn't matter."""
+def removal_id(marker: str) -> str:
+    """What the forgetting of a companion is called: a run as any other, and only ever one for each."""
+    return _REMOVAL + marker.removeprefix("keep-")
+
+
+def is_removal(plan_id: str) -> bool:
+    return plan_id.startswith(_REMOVAL)
+
+
+def plan_id(
+    workspace: str, companion: str, spec: Wish, hashes: Sequence[str], observed: Observed, *, overwrite: bool
+) -> str:
+    """The same wish for the same content and the same state of things is the same plan; where the files lie is all one."""
     said = spec.model_dump(mode="json", include=set(Wish.model_fields) - {"recordings", "memories", "companion"})
-    document = {"workspace": workspace, "companion": companion, "spec": said, "blobs": sorted(hashes)}
+    document: dict[str, Any] = {"workspace": workspace, "companion": companion, "spec": said, "blobs": sorted(hashes)}
+    if observed != Observed():
+        document |= {"observed": observed.model_dump(), "overwrite": overwrite}
     return "plan_" + hashlib.sha256(canonical(document)).hexdigest()[:20]
 
 
-def steps(plan: Plan, made: Collection[tuple[str, str]]) -> list[Step]:
-    """One step for each resource: kept where `made` has (kind, slot), created otherwise."""
+def steps(
+    plan: Plan, made: Collection[tuple[str, str]], changes: Sequence[Field], surplus: Sequence[str]
+) -> list[Step]:
+    """One step for each resource: kept where `made` has (kind, slot), created otherwise; and for `surplus` documents."""
     voice: Piece = ("voice", "", plan.spec.subject.name)
     agent: Piece = ("agent", "", agent_name(plan.spec.subject.name))
     documents: list[Piece] = [("document", memory.sha256, memory.title) for memory in plan.memories]
     wanted = [voice, *documents, agent]
-    return [
+    todo = [
         Step(action="keep" if (kind, slot) in made else "create", kind=kind, name=name) for kind, slot, name in wanted
     ]
+    if changes and todo[-1].action == "keep":
+        todo[-1] = Step(action="change", kind="agent", name=todo[-1].name, fields=list(changes))
+    return todo + [Step(action="delete", kind="document", name=name) for name in surplus]
 
 
 def cost(todo: Sequence[Step]) -> Cost:
@@ -131,6 +193,12 @@ def cost(todo: Sequence[Step]) -> Cost:
     return Cost(
         voice_slots=voices, voice_changes=voices, documents=created.count("document"), agents=created.count("agent")
     )
+
+
+def said(value: object) -> str:
+    """A value of a field, short enough for a sentence."""
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def agent_name(name: str) -> str:

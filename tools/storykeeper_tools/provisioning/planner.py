@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..companion.spec import Wish, name_key
-from ..errors import Busy, Conflict, NotFound, WhichCompanion
+from ..errors import Busy, Conflict, NotFound, Unavailable, WhichCompanion
 from . import plan as planning
+from . import wanted
+from .changing import planned
 from .consents import Consents, about
+from .edits import Edit
+from .kinds import Made, Wanted
 from .ledger import Companion, Ledger, Resource
-from .plan import Draft, Plan, Question
+from .observing import Live
+from .plan import Draft, Field, Observed, Plan, Question, Step, said
+from .runs import UNFINISHED, Runs
 from .staging import Staged
+from .tree import at
 from .workspace import Workspace
 
 
@@ -21,23 +28,50 @@ class Planner:
     ledger: Ledger
     consents: Consents
     workspace: Workspace
-    running: Callable[[str], bool]
+    runs: Runs
     clock: Callable[[], float] = time.time
 
-    def draw(self, spec: Wish, staged: Staged) -> Draft:
-        """Write the plan down and show it. Raises WhichCompanion or Conflict where it isn't clear what is meant."""
-        companion = self._identify(spec, [r.sha256 for r in staged.recordings])
+    def draw(self, companion: str, spec: Wish, staged: Staged, live: Live, *, overwrite: bool = False) -> Draft:
+        """Write the plan down and show it. What is already as it is wanted is no new plan."""
+        made = self.made_of(companion)
+        same = self._under_way(companion, spec, staged, overwrite=overwrite)
+        if same:
+            leaving = _titles(made, same.observed.surplus)
+            todo = planning.steps(same, {(r.kind, r.slot) for r in made}, [], leaving)
+            return self._show(same, staged, todo, list(live.unseen))
+        observed = _observed(made, staged, live)
+        name = self.workspace.name
         plan = Plan(
-            plan_id=planning.plan_id(self.workspace.name, companion, spec, staged.hashes),
-            workspace=self.workspace.name,
+            plan_id=planning.plan_id(name, companion, spec, staged.hashes, observed, overwrite=overwrite),
+            workspace=name,
             companion=companion,
-            marker=planning.marker(self.workspace.name, companion),
+            marker=planning.marker(name, companion),
             spec=spec,
             recordings=staged.recordings,
             memories=staged.memories,
+            observed=observed,
+            overwrite=overwrite,
         )
-        self._keep(plan)
-        return self._show(plan, staged)
+        news = _edit(plan, made, live)
+        standing = {(r.kind, r.slot) for r in made if r.id not in live.gone}
+        todo = planning.steps(plan, standing, news.fields, _titles(made, observed.surplus))
+        known = self.ledger.companion(companion)
+        if known and self.finished(known) and all(step.action == "keep" for step in todo):
+            plan = plan.model_copy(update={"plan_id": known.plan_id})
+        else:
+            self._keep(plan)
+        return self._show(plan, staged, todo, [*drifted(news.drift), *live.unseen])
+
+    def _under_way(self, companion: str, spec: Wish, staged: Staged, *, overwrite: bool) -> Plan | None:
+        """The plan that is being carried out, if this is its very wish: said again meanwhile, it is joined."""
+        known = self.ledger.companion(companion)
+        run = self.runs.of(known.plan_id) if known else None
+        plan = self.ledger.plan(run.plan_id) if run and run.state in {*UNFINISHED, "parked"} else None
+        if plan is None:
+            return None
+        name = self.workspace.name
+        id = planning.plan_id(name, companion, spec, staged.hashes, plan.observed, overwrite=overwrite)
+        return plan if id == plan.plan_id else None
 
     def known(self, companion: str) -> Companion:
         """A companion by its id, or by its name where only one has it."""
@@ -54,35 +88,66 @@ class Planner:
         plan = self.ledger.plan(plan_id)
         if plan is None or plan.workspace != self.workspace.name:
             raise NotFound("there is no such plan in this workspace", next="call plan_companion")
+        plan.check()
         companion = self.known(plan.companion)
-        if companion.plan_id != plan_id:
-            raise Conflict(f"that plan is out of date: the newest plan of {companion.id} is {companion.plan_id}")
+        newest = companion.planned or companion.plan_id
+        if plan_id not in {companion.plan_id, companion.planned}:
+            raise Conflict(f"that plan is out of date: the newest plan of {companion.id} is {newest}")
         return plan, companion
 
     def made(self, companion: Companion) -> list[Resource]:
         return [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
 
+    def made_of(self, companion: str) -> list[Resource]:
+        """What was made of a companion, which needn't be known yet."""
+        known = self.ledger.companion(companion)
+        return self.made(known) if known else []
+
     def agent(self, companion: Companion) -> str | None:
         return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
 
     def finished(self, companion: Companion) -> bool:
-        """Whether its agent was made, and seen to be stored as it was sent."""
-        return any(resource.kind == "agent" and resource.verified for resource in self.made(companion))
+        """Whether its plan was carried out, and its agent seen to be stored as it was sent."""
+        run = self.runs.of(companion.plan_id)
+        safe = any(resource.kind == "agent" and resource.verified for resource in self.made(companion))
+        return safe and run is not None and run.state == "done"
 
-    def _identify(self, spec: Wish, recordings: list[str]) -> str:
-        """Which companion a spec means. The same name and the same recordings are the same one, said how often."""
-        known = self.ledger.namesakes(name_key(spec.subject.name))
-        # Of a companion of which nothing was made there is only a plan, and a new plan takes its place.
-        namesakes = [c for c in known if self.ledger.resources(c.marker) or c.contents == planning.contents(recordings)]
-        content = planning.contents(recordings)
-        same = [c.id for c in namesakes if c.contents == content]
-        if same and spec.companion in {None, "new", same[0]}:
-            return same[0]
+    def made_from(self, companion: Companion) -> Plan:
+        """The plan that a companion is made from."""
+        plan = self.ledger.plan(companion.plan_id)
+        if plan is None:
+            raise NotFound("the plan of this companion is gone", next="plan it again from a spec")
+        return plan
+
+    def drift(self, companion: Companion, live: Live) -> list[str]:
+        """What of a finished companion isn't at ElevenLabs as it was made."""
+        plan, made = self.ledger.plan(companion.plan_id), self.made(companion)
+        lost = [f"drift: the {r.kind} {r.id} was deleted at ElevenLabs" for r in made if r.id in live.gone]
+        public = live.agent is not None and at(live.agent.platform_settings, "auth.enable_auth") is not True
+        door = [f"drift: the agent {live.agent.agent_id} is public"] if live.agent and public else []
+        edits = _edit(plan, made, live).drift if plan and self.finished(companion) else []
+        return [*lost, *door, *drifted(edits), *live.unseen]
+
+    def identify(self, spec: Wish, recordings: list[str]) -> str:
+        """Which companion a spec means. The same name and the same recordings are the same one, said how often.
+
+        Raises WhichCompanion, NotFound or Conflict where it isn't clear what is meant.
+        """
+        contents = planning.contents(recordings)
+        named = self.ledger.companion(spec.companion) if spec.companion else None
+        if named and named.contents == contents:
+            return named.id
         if spec.companion and spec.companion != "new":
             raise self._mismatch(spec.companion)
+        # Of a companion of which nothing was made there is only a plan, and a new plan takes its place.
+        known = self.ledger.namesakes(name_key(spec.subject.name))
+        namesakes = [c for c in known if self.ledger.resources(c.marker) or c.contents == contents]
+        same = [c.id for c in namesakes if c.contents == contents]
+        if same:
+            return same[0]
         if namesakes and spec.companion is None:
             raise WhichCompanion(f"there is {namesakes[0].id} already, made from other recordings")
-        return planning.companion_id(spec.subject.name, recordings, {c.id for c in self.ledger.companions()})
+        return planning.companion_id(spec.subject.name, recordings, self.ledger.ids())
 
     def _mismatch(self, companion: str) -> Conflict | NotFound:
         if self.ledger.companion(companion) is None:
@@ -90,46 +155,42 @@ class Planner:
         return Conflict(f"{companion} has another name or other recordings", next="leave `companion` out, or say `new`")
 
     def _keep(self, plan: Plan) -> None:
-        """Write the plan down, unless it would change a companion that is already made."""
+        """Write the plan down. A change of what is made waits beside the plan that it was made from."""
         known = self.ledger.companion(plan.companion)
-        if known and known.plan_id != plan.plan_id and self.running(known.plan_id):
+        if known and known.plan_id != plan.plan_id and self._running(known.plan_id):
             raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
-        if known and known.plan_id != plan.plan_id and self.agent(known):
-            raise Conflict(
-                f"{known.id} exists already, made from other {', '.join(self._differences(known, plan)) or 'wishes'}",
-                exists=f"{known.id} is unchanged",
-                next="call get_companion to see it, and update_agent to change its agent",
-            )
+        self._replace(plan)
+        self.ledger.keep_plan(plan)
+        if known and plan.observed.agent:
+            planned = "" if known.plan_id == plan.plan_id else plan.plan_id
+            self.ledger.keep_companion(known.model_copy(update={"planned": planned}))
+        else:
+            made_at = known.made_at if known else int(self.clock())
+            self.ledger.keep_companion(_companion(plan, made_at))
+
+    def take_up(self, plan: Plan) -> Companion:
+        """The companion, made from this plan from now on."""
+        known = self.known(plan.companion)
+        if known.plan_id == plan.plan_id:
+            return known
+        if self._running(known.plan_id):
+            raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
+        now = _companion(plan, known.made_at)
+        self.ledger.keep_companion(now)
+        return now
+
+    def _replace(self, plan: Plan) -> None:
+        """Forget namesakes of which there is nothing but a plan."""
         for other in self.ledger.namesakes(name_key(plan.spec.subject.name)):
             replaced = other.id != plan.companion and plan.spec.companion != "new"
             if replaced and not self.ledger.resources(other.marker):
                 self.ledger.drop_companion(other.id)
-        self.ledger.keep_plan(plan)
-        self.ledger.keep_companion(
-            Companion(
-                id=plan.companion,
-                name=plan.spec.subject.name,
-                name_key=name_key(plan.spec.subject.name),
-                marker=plan.marker,
-                contents=planning.contents(plan.hashes),
-                plan_id=plan.plan_id,
-                made_at=known.made_at if known else int(self.clock()),
-            )
-        )
 
-    def _differences(self, known: Companion, plan: Plan) -> list[str]:
-        """The fields in which a plan differs from the one that a companion was made from."""
-        old = self.ledger.plan(known.plan_id)
-        if old is None:
-            return []
-        fields = [f for f in Wish.model_fields if f not in {"companion", "recordings", "memories"}]
-        changed = [f for f in fields if getattr(old.spec, f) != getattr(plan.spec, f)]
-        same = {m.sha256 for m in old.memories} == {m.sha256 for m in plan.memories}
-        return changed if same else [*changed, "memories"]
+    def _running(self, plan_id: str) -> bool:
+        run = self.runs.of(plan_id)
+        return run is not None and run.state in UNFINISHED
 
-    def _show(self, plan: Plan, staged: Staged) -> Draft:
-        made = {(r.kind, r.slot) for r in self.made(self.known(plan.companion))}
-        todo = planning.steps(plan, made)
+    def _show(self, plan: Plan, staged: Staged, todo: list[Step], notes: list[str]) -> Draft:
         asked = [] if self.consents.covering(about(plan)) else [question(plan)]
         doubts = planning.warnings(plan.spec, staged.judged, staged.memories)
         doubts += [f"left out: {name}" for name in staged.left_out]
@@ -137,14 +198,69 @@ class Planner:
             plan_id=plan.plan_id,
             companion=plan.companion,
             workspace=plan.workspace,
-            exists=bool(made),
+            exists=any(step.action != "create" for step in todo),
             recordings=[recording.name for recording in plan.recordings],
             steps=todo,
             cost=planning.cost(todo),
-            warnings=doubts + self.workspace.notes,
+            warnings=doubts + notes + self.workspace.notes,
             questions=asked,
             next=("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})",
         )
+
+
+def _companion(plan: Plan, made_at: int) -> Companion:
+    return Companion(
+        id=plan.companion,
+        name=plan.spec.subject.name,
+        name_key=name_key(plan.spec.subject.name),
+        marker=plan.marker,
+        contents=planning.contents(plan.hashes),
+        plan_id=plan.plan_id,
+        made_at=made_at,
+    )
+
+
+def _observed(made: list[Resource], staged: Staged, live: Live) -> Observed:
+    """What a plan rests on, once there is an agent: before that, what exists is found when it is asked for."""
+    gone = sorted(resource.id for resource in made if resource.id in live.gone)
+    if live.agent is None:
+        if any(resource.kind == "agent" and resource.id not in live.gone for resource in made):
+            if not live.unseen:  # it wasn't in the ledger yet when the service was looked at
+                raise Busy("the companion's agent was made just now", exists="see get_companion")
+            why = next(iter(live.unseen), "its agent was made at this moment")
+            raise Unavailable(why, exists="what was made is unchanged")
+        return Observed(gone=gone)
+    wanted = {memory.sha256 for memory in staged.memories}
+    surplus = sorted(r.id for r in made if r.kind == "document" and r.slot not in wanted and r.id not in live.gone)
+    return Observed(agent=live.agent.agent_id, version=live.agent.version_id or "", gone=gone, surplus=surplus)
+
+
+def _titles(made: list[Resource], ids: Sequence[str]) -> list[str]:
+    """What documents are called, without the marker before their names."""
+    return [document.name.partition(" ")[2] for document in made if document.id in ids]
+
+
+def _edit(plan: Plan, made: list[Resource], live: Live) -> Edit:
+    """What would change about the agent, told with stand-ins for what isn't made yet."""
+    agent = next((r for r in made if r.kind == "agent"), None)
+    if agent is None or live.agent is None:
+        return Edit()
+    there = {(r.kind, r.slot): r for r in made if r.id not in live.gone}
+    voice, *documents = [_stand_in(w, there) for w in (wanted.voice(plan), *wanted.documents(plan))]
+    return planned(plan, agent, voice, documents, live.agent.model_dump())
+
+
+def _stand_in(wanted: Wanted, there: Mapping[tuple[str, str], Resource]) -> Made:
+    known = there.get((wanted.kind, wanted.slot))
+    if known:
+        return Made(id=known.id, name=known.name, type=known.type)
+    return Made(id=f"new {wanted.kind} {wanted.slot[:8]}".strip(), name=wanted.full_name, type="text")
+
+
+def drifted(drift: Sequence[Field]) -> list[str]:
+    """What somebody changed at ElevenLabs, in words."""
+    again = "; plan with `overwrite` to change it back"
+    return [f"drift: {f.field} was {said(f.before)} and is {said(f.after)} at ElevenLabs{again}" for f in drift]
 
 
 def question(plan: Plan) -> Question:

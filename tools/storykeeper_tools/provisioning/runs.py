@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from ..errors import Busy
 from .database import Database
 from .kinds import Made
+from .plan import is_removal
 
 State = Literal["queued", "running", "parked", "done", "failed"]
 UNFINISHED = ("queued", "running")
+_AT_ONCE = 500  # plans in one question
 
 SCHEMA = """
 CREATE TABLE runs (plan TEXT PRIMARY KEY, companion TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL);
@@ -63,15 +65,63 @@ class Runs:
             known = self.of(plan_id)
             if known and known.state in UNFINISHED:
                 return known
-            if self._others(plan_id, companion):
-                raise Busy(f"{companion} is being made from another plan", exists="see get_companion")
+            others = self._others(plan_id, companion)
+            if others:
+                doing = "forgotten" if any(map(is_removal, others)) else "made from another plan"
+                raise Busy(f"{companion} is being {doing}", exists="see get_companion")
+            self._stay(plan_id, companion)
             run = Run(plan_id=plan_id, companion=companion, attempt=known.attempt + 1 if known else 1)
             return self._put(run)
+
+    def _stay(self, plan_id: str, companion: str) -> None:
+        """Other plans' runs that are parked don't go on by themselves any more, beside this one or after it."""
+        for other in self.all_of(companion):
+            if other.plan_id != plan_id and other.state == "parked":
+                self._put(other.model_copy(update={"again_at": None}))
+
+    def supersede(self, plan_id: str, companion: str) -> Run:
+        """Queue a removal in place of whatever else is done for a companion, or join the one that is going on.
+
+        What carries another run of it finds that it isn't the current one any more.
+        """
+        with self.database.transaction():
+            known = self.of(plan_id)
+            if known and known.state in UNFINISHED:
+                return known
+            for other in self.all_of(companion):
+                if other.plan_id != plan_id:
+                    self._put(other.model_copy(update={"state": "failed", "attempt": other.attempt + 1}))
+            return self._put(Run(plan_id=plan_id, companion=companion, attempt=known.attempt + 1 if known else 1))
+
+    def rename(self, plan_id: str, companion: str) -> None:
+        """Call the companion of a run otherwise, in a transaction."""
+        run = self.of(plan_id)
+        if run:
+            self._put(run.model_copy(update={"companion": companion}))
+
+    def current(self, run: Run) -> bool:
+        """Whether it is still to be carried on."""
+        known = self._current(run)
+        return known is not None and known.state in UNFINISHED
+
+    def all_of(self, companion: str) -> list[Run]:
+        """The newest run of each plan of a companion."""
+        found = self.database.query("SELECT body FROM runs WHERE companion = ? ORDER BY plan", companion)
+        return [Run.model_validate_json(body) for (body,) in found]
 
     def of(self, plan_id: str) -> Run | None:
         """The newest run of a plan."""
         found = self.database.query("SELECT body FROM runs WHERE plan = ?", plan_id)
         return Run.model_validate_json(found[0][0]) if found else None
+
+    def of_all(self, plan_ids: Sequence[str]) -> dict[str, Run]:
+        """The newest runs of many plans, by plan."""
+        found: dict[str, Run] = {}
+        for start in range(0, len(plan_ids), _AT_ONCE):
+            some = plan_ids[start : start + _AT_ONCE]
+            question = f"SELECT plan, body FROM runs WHERE plan IN ({', '.join('?' * len(some))})"  # noqa: S608 - only marks
+            found |= {plan: Run.model_validate_json(body) for plan, body in self.database.query(question, *some)}
+        return found
 
     def unfinished(self) -> list[Run]:
         """What is to be carried on, oldest first: queued, running, and parked until now."""
@@ -80,8 +130,14 @@ class Runs:
         found = self.database.query("SELECT body FROM runs WHERE state IN ('queued', 'running', 'parked')")
         rows = [Run.model_validate_json(body) for (body,) in found]
         now = self.clock()
-        due = [r for r in rows if r.state != "parked" or (r.again_at is not None and r.again_at <= now)]
+        due = [r for r in rows if r.state != "parked" or _over(r, now)]
         return sorted(due, key=lambda run: run.changed_at)
+
+    def going(self) -> set[str]:
+        """The companions whose runs aren't over: also those that are parked, as long as they go on by themselves."""
+        found = self.database.query("SELECT body FROM runs WHERE state IN ('queued', 'running', 'parked')")
+        rows = [Run.model_validate_json(body) for (body,) in found]
+        return {run.companion for run in rows if run.state != "parked" or run.again_at is not None}
 
     def begin(self, run: Run) -> Run:
         """It is carried now. Said again after a crash, it starts its list of steps anew."""
@@ -115,9 +171,10 @@ class Runs:
                 }
                 self._put(run.model_copy(update=again))
 
-    def _others(self, plan_id: str, companion: str) -> bool:
-        question = "SELECT plan FROM runs WHERE companion = ? AND plan != ? AND state IN ('queued', 'running')"
-        return bool(self.database.query(question, companion, plan_id))
+    def _others(self, plan_id: str, companion: str) -> list[str]:
+        """Plans of a companion that are carried out, or begun and never to be given up: a forgetting."""
+        others = [run for run in self.all_of(companion) if run.plan_id != plan_id and run.state != "done"]
+        return [run.plan_id for run in others if run.state in UNFINISHED or is_removal(run.plan_id)]
 
     def _current(self, run: Run) -> Run | None:
         known = self.of(run.plan_id)
@@ -131,3 +188,8 @@ class Runs:
         )
         self.database.query(statement, run.plan_id, run.companion, run.state, run.model_dump_json())
         return run
+
+
+def _over(run: Run, now: float) -> bool:
+    """Whether a parked run has waited long enough; one that was parked in the future was, before a clock was set back."""
+    return run.again_at is not None and not run.changed_at <= now < run.again_at

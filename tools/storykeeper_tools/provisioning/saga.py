@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..companion import persona
 from ..elevenlabs.client import ElevenLabs
-from ..errors import StorykeeperError, VoiceNeedsVerification, from_row
-from . import payload
+from ..errors import RateLimited, StorykeeperError, TimedOut, Unavailable, VoiceNeedsVerification
+from . import wanted
+from .changing import change, discard
 from .consents import Consents, about
+from .dedupe import dedupe
 from .ensure import Ensure, Run, listing
-from .kinds import Made, Wanted, WantedAgent, WantedDocument, WantedVoice
+from .kinds import Made
+from .observing import observe
 from .plan import Plan, agent_name
 from .runs import Result
+from .steps import checked
 from .verify import verify
-from .workspace import Workspace
+from .workspace import Workspace, both
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,72 +29,67 @@ class Provisioning:
     workspace: Workspace
 
     async def __call__(self, run: Run, plan: Plan) -> Result:
-        """check, then voice and documents side by side, then the agent, then a look at what is stored."""
+        """check, then voice and documents side by side, then the agent, made or changed, and looked at as it is stored."""
         so_far = Result()
         try:
-            await _step(run, "check consent and quota", self._check, plan)
-            so_far.voice, *so_far.documents = await self.ensure(run, [voice(plan), *documents(plan)])
-            _refuse_blocked(so_far.voice, so_far.documents)
-            llm = await _step(run, "choose the language model", self.workspace.llm)
-            body = _body(plan, so_far.voice, so_far.documents, llm)
-            [so_far.agent] = await self.ensure(run, [agent(plan, body)])
-            so_far.warnings = await _step(run, "read the agent back", self._read_back, plan, so_far.agent, body)
+            if plan.observed.gone:
+                await checked(run, "note what was deleted", self._note_gone, plan)
+            llm = await checked(run, "check consent and quota", self._check, plan)
+            voice, *documents = await self.ensure(run, [wanted.voice(plan), *wanted.documents(plan)])
+            so_far.voice, so_far.documents = voice, documents
+            _refuse_blocked(voice, documents)
+            if plan.observed.agent:
+                so_far.agent = Made(id=plan.observed.agent, name=agent_name(plan.spec.subject.name))
+                so_far.warnings = await self._change(run, plan, voice, documents)
+            else:
+                body = wanted.body(plan, voice, documents, llm)
+                [so_far.agent] = await self.ensure(run, [wanted.agent(plan, body)])
+                so_far.warnings = await checked(run, "read the agent back", self._read_back, plan, so_far.agent, body)
+            so_far.warnings += await dedupe(run, self.ensure, plan.marker)
+            for document in plan.observed.surplus:
+                so_far.warnings += await checked(run, "delete document", self._discard, document)
         except StorykeeperError as error:
             so_far.error = error.row()
         return so_far
 
-    async def _check(self, plan: Plan) -> None:
-        """Everything that would fail later, before anything is made."""
+    async def _change(self, run: Run, plan: Plan, voice: Made, documents: list[Made]) -> list[str]:
+        """A PATCH says the same however often it is sent, so what may have got lost is sent again."""
+        ledger, patience = self.ensure.ledger, self.ensure.patience
+        for n in range(patience.rounds - 1):
+            try:
+                return await checked(run, "change the agent", change, self.elevenlabs, ledger, plan, voice, documents)
+            except (RateLimited, Unavailable, TimedOut):
+                await run.sleep(min(2.0**n, patience.longest))
+        return await checked(run, "change the agent", change, self.elevenlabs, ledger, plan, voice, documents)
+
+    async def _check(self, plan: Plan) -> str:
+        """Everything that would fail later, before anything is made. Answers the language model for a new agent."""
         self.consents.require(about(plan))
-        await self.workspace.check_room_for(plan.marker)
+        room = self.workspace.check_room_for(plan.marker)
+        if plan.observed.agent:
+            await room
+            return ""
+        _, llm = await both(room, self.workspace.llm())
+        return llm
+
+    async def _note_gone(self, plan: Plan) -> None:
+        """Make room for another of what somebody deleted, once it is seen to be gone for good."""
+        ledger = self.ensure.ledger
+        lost = [r for r in ledger.resources(plan.marker) if r.state == "made" and r.id in plan.observed.gone]
+        live = await observe(self.elevenlabs, lost)
+        if live.unseen:
+            raise Unavailable(live.unseen[0], exists="nothing was changed")
+        for resource in lost:
+            if resource.id in live.gone:
+                ledger.lose(resource)
+
+    async def _discard(self, document_id: str) -> list[str]:
+        return await discard(self.elevenlabs, self.ensure.ledger, document_id)
 
     async def _read_back(self, plan: Plan, agent: Made, body: dict[str, Any]) -> list[str]:
         return await verify(self.elevenlabs, self.ensure.ledger, plan.marker, agent, body)
 
 
-def _body(plan: Plan, voice: Made, documents: list[Made], llm: str) -> dict[str, Any]:
-    """The agent, from nothing but what the plan and the ledger have: it needn't be kept between steps."""
-    return payload.agent(
-        agent_name(plan.spec.subject.name),
-        persona.compile(plan.spec),
-        marker=plan.marker,
-        voice_id=voice.id,
-        documents=[payload.DocumentRef(**d.model_dump(include={"id", "name", "type"})) for d in documents],
-        llm=llm,
-        voice=plan.spec.voice,
-        privacy=plan.spec.privacy,
-    )
-
-
-def voice(plan: Plan) -> Wanted:
-    noise = plan.spec.voice.remove_background_noise
-    name = plan.spec.subject.name
-    return WantedVoice(marker=plan.marker, name=name, recordings=tuple(plan.recordings), remove_background_noise=noise)
-
-
-def documents(plan: Plan) -> list[Wanted]:
-    return [WantedDocument(marker=plan.marker, slot=m.sha256, name=m.title, memory=m) for m in plan.memories]
-
-
-def agent(plan: Plan, body: dict[str, Any]) -> Wanted:
-    return WantedAgent(marker=plan.marker, name=agent_name(plan.spec.subject.name), body=body)
-
-
 def _refuse_blocked(voice: Made, documents: list[Made]) -> None:
     if voice.blocked:
         raise VoiceNeedsVerification(voice.blocked, exists=listing([voice, *documents]))
-
-
-async def _step(run: Run, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-    """A step whose errors are values, so that every engine can keep them."""
-    answer = await run.step(name, _valued, call, *args)
-    if answer["error"]:
-        raise from_row(answer["error"])
-    return answer["value"]
-
-
-async def _valued(call: Callable[..., Awaitable[Any]], *args: Any) -> dict[str, Any]:
-    try:
-        return {"value": await call(*args), "error": None}
-    except StorykeeperError as error:
-        return {"value": None, "error": error.row()}

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Conflict
-from . import journal, runs
+from . import confirms, journal, receipts, runs
 from .database import Database, SQLite
+from .keys import KEY
+from .postgres import Link, Postgres
 
 _FIRST = """
 CREATE TABLE workspace (name TEXT PRIMARY KEY, remote_id TEXT NOT NULL);
@@ -20,11 +22,27 @@ CREATE TABLE resources (
 );
 CREATE TABLE consents (id TEXT PRIMARY KEY, body TEXT NOT NULL, signature TEXT NOT NULL);
 """
+_INDEXES = """
+ALTER TABLE consents ADD COLUMN companion TEXT NOT NULL DEFAULT '';
+CREATE INDEX consents_by_companion ON consents (companion);
+CREATE INDEX companions_by_name ON companions (name_key);
+CREATE INDEX plans_by_companion ON plans (companion);
+CREATE INDEX runs_by_companion ON runs (companion);
+"""
 
 
-def opened(folder: Path) -> Database:
-    """The database of a workspace, in its folder; made and brought up to date at the first use."""
-    return SQLite(folder / "storykeeper.sqlite", prepare)
+def opened(folder: Path, url: str | None = None) -> Database:
+    """The database of a workspace: in its folder, or in a schema at a Postgres URL. Made and brought up to date at the
+    first use."""
+    if url:
+        return Postgres(Link(url), schema(folder), prepare)
+    # The key is made for what is in the ledger already.
+    return SQLite(folder / "storykeeper.sqlite", _prepare_file, (folder / KEY).exists)
+
+
+def schema(folder: Path) -> str:
+    """The name of a workspace's schema on a server that others may use, too."""
+    return f"storykeeper_{folder.name}"
 
 
 def prepare(database: Database) -> None:
@@ -37,6 +55,12 @@ def prepare(database: Database) -> None:
             step(database)
         if version < len(_STEPS):
             database.set_version(len(_STEPS))
+
+
+def _prepare_file(database: Database) -> None:
+    """Without the lock for writing where nothing is to be done: another program may hold it for long."""
+    if database.version() != len(_STEPS):
+        prepare(database)
 
 
 def _first(database: Database) -> None:
@@ -52,9 +76,22 @@ def _second(database: Database) -> None:
         database.query(statement, json.loads(body).get("id", ""), marker, kind, slot)
 
 
+def _third(database: Database) -> None:
+    """Deletions: what allows one, and what is left to show of it."""
+    _all(database, confirms.SCHEMA + receipts.SCHEMA)
+
+
+def _fourth(database: Database) -> None:
+    """Of thousands of companions, one's rows are found without reading all of them."""
+    _all(database, _INDEXES)
+    for id, body in database.query("SELECT id, body FROM consents"):
+        companion = json.loads(body).get("companion") or ""
+        database.query("UPDATE consents SET companion = ? WHERE id = ?", companion, id)
+
+
 def _all(database: Database, statements: str) -> None:
     for statement in filter(str.strip, statements.split(";")):
         database.query(statement)
 
 
-_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second)
+_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth)

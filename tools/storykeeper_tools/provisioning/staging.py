@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import anyio.to_thread
@@ -17,7 +17,7 @@ from ..companion.recording import Recording, inspect
 from ..errors import BadInput, FileRefused, RecordingRefused, StorykeeperError
 from ..files import Files, label, shown
 from .blobs import Blobs, Staging
-from .plan import StagedMemory, StagedRecording
+from .plan import Plan, StagedMemory, StagedRecording
 
 SUFFIXES = frozenset([".wav", ".mp3", ".m4a", ".mp4", ".flac", ".ogg", ".opus", ".aac", ".aiff", ".aif", ".webm"])
 LARGEST_MEMORY = 20 * 1024 * 1024
@@ -52,6 +52,14 @@ class Stager:
         except StorykeeperError:
             staged.staging.undo()
             raise
+
+    @asynccontextmanager
+    async def amended(self, plan: Plan, kept: Sequence[StagedMemory], more: Sequence[str]) -> AsyncGenerator[Staged]:
+        """What a plan has already, with other memories; nothing that isn't new is read again."""
+        async with self.staged([], more) as staged:
+            known = {memory.sha256 for memory in kept}
+            memories = [*kept, *(memory for memory in staged.memories if memory.sha256 not in known)]
+            yield replace(staged, recordings=plan.recordings, memories=memories)
 
     async def hashes(self, recordings: Sequence[str]) -> list[str]:
         """The sha256 of recordings, which are judged and not kept."""

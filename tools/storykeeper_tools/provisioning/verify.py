@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..elevenlabs.client import ElevenLabs
@@ -20,18 +21,23 @@ CRITICAL = (
 )
 
 
+def grave(gaps: Sequence[str]) -> list[str]:
+    """Those of the fields without which nobody should talk to an agent."""
+    return [gap for gap in gaps if gap.startswith(CRITICAL)]
+
+
 async def verify(elevenlabs: ElevenLabs, ledger: Ledger, marker: str, agent: Made, body: dict[str, Any]) -> list[str]:
     """Warnings for what is stored otherwise. Raises UnexpectedAnswer for what matters; only else is it `verified`."""
     stored = (await elevenlabs.agent(agent.id)).model_dump()
     gaps = missing(body, stored)
-    grave = [gap for gap in gaps if gap.startswith(CRITICAL)]
-    if grave:
+    broken = grave(gaps)
+    if broken:
         raise UnexpectedAnswer(
-            f"the agent isn't stored as it was sent: {', '.join(grave[:5])}",
+            f"the agent isn't stored as it was sent: {', '.join(broken[:5])}",
             exists=f"agent {agent.id}, which nobody should talk to",
             next="delete it in the ElevenLabs dashboard",
         )
     known = ledger.resource(marker, "agent", "")
     if known:
-        ledger.keep_made(known.model_copy(update={"verified": True}))
+        ledger.keep_made(known.model_copy(update={"verified": True, "sent": body}))
     return [f"ElevenLabs stored {gap} otherwise than it was sent" for gap in gaps]

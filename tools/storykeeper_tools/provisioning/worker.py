@@ -1,26 +1,27 @@
-"""Who carries runs: of all processes that share a workspace, the one that holds the slot."""
+"""Who carries runs: of all processes that share a workspace, those that hold a place."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
-from ..files import private_folder
+from ..errors import StorykeeperError
 from .ensure import Run
 from .runs import Runs
+from .slots import Slot
 
 log = logging.getLogger(__name__)
 
 Carry = Callable[[Run, str], Coroutine[Any, Any, str]]
 
 _LOOK_SECONDS = 0.5
+_AGAIN_SECONDS = 30.0  # how long a run that broke off in the engine may stand still
+_IDLE_SECONDS = 30.0  # an engine that only waits costs a twentieth of a core, and another process may want the place
 
 
 class Carrier(Protocol):
@@ -28,67 +29,41 @@ class Carrier(Protocol):
 
     async def start(self, executor: str) -> None: ...
 
-    async def take(self, run_ids: Sequence[str]) -> list[str]: ...
+    async def take(self, run_ids: Sequence[str]) -> list[str]:
+        """Carry these; said again it changes nothing. Answers those that came to a dead end."""
+        ...
+
+    async def keep(self, slot: Slot) -> None:
+        """See to what other holders left, and to what is long over. Called at every look."""
+        ...
 
     async def stop(self) -> None: ...
 
 
 @dataclass(slots=True)
-class Slot:
-    """The one place for a worker, held by a lock on a file: free again when its process ends, however it ends."""
-
-    path: Path
-    _held: int | None = field(default=None, repr=False)
-
-    def take(self) -> bool:
-        """Whether it is held from now on."""
-        if self._held is None:
-            self._held = self._lock()
-        return self._held is not None
-
-    def occupied(self) -> bool:
-        """Whether anybody holds it."""
-        if self._held is not None:
-            return True
-        probe = self._lock()
-        if probe is not None:
-            os.close(probe)
-        return probe is None
-
-    def give_back(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
-
-    def _lock(self) -> int | None:
-        private_folder(self.path.parent)
-        descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
-
-
-@dataclass(slots=True)
 class Worker:
-    """Looks for runs, takes the slot when there are any, and then carries them until it is stopped."""
+    """Looks for runs, takes a place when there are any, and then carries them until it is stopped."""
 
     runs: Runs
     slot: Slot
     carrier: Carrier
+    clock: Callable[[], float] = time.monotonic
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _working: bool = field(default=False, repr=False)
+    _taken: set[str] = field(default_factory=set[str], repr=False)
+    _forget_at: float = field(default=0.0, repr=False)
+    _busy_at: float = field(default=0.0, repr=False)
+    _met: str = field(default="", repr=False)
+    _said: str = field(default="", repr=False)
 
     def start(self) -> None:
-        """Look for work from now on. An idle worker loads no engine and holds no slot."""
+        """Look for work from now on. An idle worker loads no engine and holds no place."""
         self._task = asyncio.create_task(self._work())
 
     @property
     def present(self) -> bool:
-        """Whether runs are carried: here, or by whoever holds the slot."""
+        """Whether runs are carried: here, or by whoever holds a place."""
         return self._task is not None or self.slot.occupied()
 
     def wake(self) -> None:
@@ -101,29 +76,35 @@ class Worker:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._working:
-            await self.carrier.stop()
-            self._working = False
-        self.slot.give_back()
+        await self._let_go()
 
     async def _work(self) -> None:
-        taken: set[str] = set()
         while True:
             try:
-                taken = await self._carry(taken) if await self._begun() else taken
-            except Exception:  # nobody awaits this task, and what fails now (a full disk, a held lock) may pass
-                log.exception("no run could be carried; it is tried again")
+                await self._look()
+                self._met = self._said = ""
+            except Exception as error:  # nobody awaits this task, and what fails now (a full disk, a lock) may pass
+                self._say(error)
             await self._pause()
 
+    async def _look(self) -> None:
+        if self._working and self.slot.lost():
+            log.warning("%s was taken by another worker; this one starts anew", self.slot.executor)
+            await self._let_go()
+        if await self._begun():
+            await self.carrier.keep(self.slot)
+            await self._carry()
+        if self._working and self.clock() >= self._busy_at + _IDLE_SECONDS:
+            await self._let_go()
+
     async def _begun(self) -> bool:
-        """Whether this process carries runs; it begins to when there are any and the slot is free."""
+        """Whether this process carries runs; it begins to when there are any and a place is free."""
         if self._working:
             return True
         if not self.runs.unfinished() or not self.slot.take():
             return False
         try:
-            # The same name for every holder: whoever comes next finds in the engine what this one left.
-            await self.carrier.start("worker")
+            await self.carrier.start(self.slot.executor)
         except BaseException:
             await self.carrier.stop()
             self.slot.give_back()
@@ -131,12 +112,33 @@ class Worker:
         self._working = True
         return True
 
-    async def _carry(self, taken: set[str]) -> set[str]:
+    async def _carry(self) -> None:
+        """Hand over what is due. What is under way is asked about only now and then: there may be a thousand."""
+        if self.clock() >= self._forget_at:
+            self._taken, self._forget_at = set(), self.clock() + _AGAIN_SECONDS
         due = {run.id: run for run in self.runs.unfinished()}
-        dead = await self.carrier.take([id for id in due if id not in taken])
+        self._busy_at = self.clock() if due else self._busy_at
+        dead = await self.carrier.take([id for id in due if id not in self._taken])
         for id in dead:
             self.runs.renew(due[id])
-        return due.keys() - set(dead)
+        self._taken = due.keys() - set(dead)
+
+    async def _let_go(self) -> None:
+        if self._working:
+            self._working = False
+            await self.carrier.stop()
+        self._taken = set()
+        self.slot.give_back()
+
+    def _say(self, error: Exception) -> None:
+        """Once for each thing that fails: a server that is away would fill the log twice a second. What is known to
+        pass is told when it doesn't."""
+        known = isinstance(error, StorykeeperError)
+        text, met = str(error), self._met
+        self._met = text
+        if text != self._said and (text == met or not known):
+            self._said = text
+            log.warning("no run can be carried, it is tried again: %s", text, exc_info=None if known else error)
 
     async def _pause(self) -> None:
         self._wake.clear()

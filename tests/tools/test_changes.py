@@ -1,0 +1,315 @@
+"""Changing a companion: the smallest writes, nothing of anybody's lost, and what others changed is shown first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stage import EXAMPLE, Stage
+from storykeeper_tools.companion.changes import Changes
+from storykeeper_tools.companion.spec import Wish
+from storykeeper_tools.errors import BadInput, Conflict, NotFound, StorykeeperError, UnexpectedAnswer
+
+pytestmark = pytest.mark.anyio
+
+AGENT = "/v1/convai/agents/"
+
+
+def dorothy(**more: Any) -> Wish:
+    said = {
+        "subject": {"name": "Dorothy", "relation": "grandmother"},
+        "recordings": [str(EXAMPLE / "recording.mp3")],
+        "memories": [str(EXAMPLE / "memories")],
+    }
+    return Wish.model_validate(said | more)
+
+
+async def made(stage: Stage) -> Any:
+    """Dorothy, with consent; what was asked of the service until then is forgotten."""
+    plan = await stage.call("plan_companion", spec=dorothy())
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    view = await stage.call("provision_companion", plan_id=plan.plan_id)
+    stage.faults.log.clear()
+    stage.faults.bodies.clear()
+    return view
+
+
+def writes(stage: Stage) -> list[tuple[str, str]]:
+    return [(method, path) for method, path in stage.faults.log if method != "GET"]
+
+
+def actions(plan: Any) -> list[tuple[str, str]]:
+    return [(step.action, step.kind) for step in plan.steps]
+
+
+async def test_the_same_spec_twice_writes_nothing(stage: Stage) -> None:
+    """Everything is kept, the plan is the one that was carried out, and carrying it out again does nothing."""
+    view = await made(stage)
+    again = await stage.call("plan_companion", spec=dorothy())
+    after = await stage.call("provision_companion", plan_id=again.plan_id)
+
+    assert {action for action, _ in actions(again)} == {"keep"}
+    assert again.plan_id == view.plan_id
+    assert (after.status, after.agent_id) == ("done", view.agent_id)
+    assert writes(stage) == []
+
+
+async def test_a_change_shows_before_and_after_and_is_one_small_patch(stage: Stage) -> None:
+    """Planning sends nothing; provisioning sends what differs and nothing else."""
+    view = await made(stage)
+    plan = await stage.call(
+        "plan_companion", companion="Dorothy", changes=Changes.model_validate({"voice": {"speed": 1.0}})
+    )
+    planned = writes(stage)
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+
+    assert actions(plan)[-1] == ("change", "agent")
+    assert [f.model_dump() for f in plan.steps[-1].fields] == [
+        {"field": "conversation_config.tts.speed", "before": 0.9, "after": 1.0}
+    ]
+    assert plan.cost.voice_slots == 0
+    assert planned == []
+    assert writes(stage) == [("PATCH", AGENT + view.agent_id)]
+    assert [body for method, _, body in stage.faults.bodies if method == "PATCH"] == [
+        b'{"conversation_config":{"tts":{"speed":1.0}}}'
+    ]
+    assert (after.status, after.agent_id) == ("done", view.agent_id)
+    assert agent.conversation_config["tts"]["speed"] == 1.0
+
+
+async def test_a_correction_reaches_the_prompt_and_shows_where(stage: Stage) -> None:
+    """Of a long text only the part that differs is shown."""
+    view = await made(stage)
+    changes = Changes(add_corrections=["She was born in 1937, not 1938"])
+    plan = await stage.call("plan_companion", companion=view.companion, changes=changes)
+    await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+
+    [field] = plan.steps[-1].fields
+    assert field.field == "conversation_config.agent.prompt.prompt"
+    assert "1937" in field.after
+    assert "1937" not in field.before
+    assert len(field.after) < 200
+    assert "She was born in 1937, not 1938" in agent.conversation_config["agent"]["prompt"]["prompt"]
+
+
+async def test_memories_are_added_and_taken_away(stage: Stage) -> None:
+    """A new document is made and attached, the other detached and then deleted; the third stays as it is."""
+    view = await made(stage)
+    (stage.home / "the-sea.md").write_text("# The sea\n\nWe went to Youghal every August and swam before breakfast.")
+    changes = Changes(add_memories=["the-sea.md"], remove_memories=["The bakery years"])
+    plan = await stage.call("plan_companion", companion=view.companion, changes=changes)
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+    shown = await stage.call("get_companion", companion=view.companion)
+
+    bakery = next(d.id for d in view.documents if "bakery" in d.name)
+    assert sorted(action for action, _ in actions(plan)) == ["change", "create", "delete", "keep", "keep", "keep"]
+    assert sorted(writes(stage)) == sorted(
+        [
+            ("POST", "/v1/convai/knowledge-base/text"),
+            ("PATCH", AGENT + view.agent_id),
+            ("DELETE", f"/v1/convai/knowledge-base/{bakery}"),
+        ]
+    )
+    assert {d.id for d in agent.documents} == {d.id for d in after.documents}
+    assert bakery not in {d.id for d in shown.documents}
+    assert not [w for w in shown.warnings if "drift" in w or "left over" in w]
+
+
+async def test_a_file_that_was_left_out_of_the_spec_is_taken_away(stage: Stage) -> None:
+    """A whole spec says everything: what it doesn't name goes, what it doesn't set gets its default."""
+    view = await made(stage)
+    kept = [str(EXAMPLE / "memories" / "childhood-in-cork.md")]
+    plan = await stage.call("plan_companion", spec=dorothy(memories=kept))
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+
+    assert plan.companion == view.companion
+    assert [action for action, _ in actions(plan)].count("delete") == 2
+    assert [d.name.partition(" ")[2] for d in after.documents] == ["Childhood in Cork"]
+
+
+async def test_edits_in_the_dashboard_show_as_drift_and_stay(stage: Stage) -> None:
+    """A change of something else leaves them alone; `overwrite` takes them back."""
+    view = await made(stage)
+    await stage.keeper.elevenlabs.patch_agent(view.agent_id, {"conversation_config": {"tts": {"stability": 0.4}}})
+    shown = await stage.call("get_companion", companion=view.companion)
+    same = await stage.call("plan_companion", spec=dorothy())
+    faster = await stage.call("plan_companion", spec=dorothy(voice={"speed": 1.1}))
+    await stage.call("provision_companion", plan_id=faster.plan_id)
+    between = await stage.call("get_agent", agent_id=view.agent_id)
+    back = await stage.call("plan_companion", spec=dorothy(voice={"speed": 1.1}), overwrite=True)
+    await stage.call("provision_companion", plan_id=back.plan_id)
+    after = await stage.call("get_agent", agent_id=view.agent_id)
+
+    drift = "drift: conversation_config.tts.stability was 0.75 and is 0.4 at ElevenLabs; plan with `overwrite` to change it back"
+    assert drift in shown.warnings
+    assert drift in same.warnings
+    assert {action for action, _ in actions(same)} == {"keep"}
+    assert (between.conversation_config["tts"]["stability"], between.conversation_config["tts"]["speed"]) == (0.4, 1.1)
+    assert after.conversation_config["tts"]["stability"] == 0.75
+
+
+async def test_what_others_added_survives_a_change(stage: Stage) -> None:
+    """A document and a tag of the dashboard's, a field that we never set."""
+    view = await made(stage)
+    eleven = stage.keeper.elevenlabs
+    note = await eleven.add_text("A note of the family", "Her sister Maeve still lives in Cork.")
+    config = (await eleven.agent(view.agent_id)).conversation_config
+    items = [*config["agent"]["prompt"]["knowledge_base"], {"type": "text", "name": note.name, "id": note.id}]
+    patch = {"agent": {"prompt": {"knowledge_base": items, "temperature": 0.3}}}
+    await eleven.patch_agent(
+        view.agent_id, {"conversation_config": patch, "tags": [*await _tags(stage, view), "family"]}
+    )
+    (stage.home / "sea.md").write_text("# The sea\n\nWe went to Youghal every August and swam before breakfast.")
+    changes = Changes(add_memories=["sea.md"], remove_memories=["The bakery years"])
+    plan = await stage.call("plan_companion", companion=view.companion, changes=changes)
+    await stage.call("provision_companion", plan_id=plan.plan_id)
+    after = await eleven.agent(view.agent_id)
+
+    prompt = after.conversation_config["agent"]["prompt"]
+    assert note.id in {item["id"] for item in prompt["knowledge_base"]}
+    assert len(prompt["knowledge_base"]) == 4
+    assert prompt["temperature"] == 0.3
+    assert "family" in after.tags
+
+
+async def _tags(stage: Stage, view: Any) -> list[str]:
+    return (await stage.keeper.elevenlabs.agent(view.agent_id)).tags
+
+
+@pytest.mark.parametrize("kind", ["voice", "document", "agent"])
+async def test_what_was_deleted_by_hand_is_noticed_and_made_again(stage: Stage, kind: str) -> None:
+    """The plan says what it makes again; there is one of each afterwards, and the agent uses what is there."""
+    view = await made(stage)
+    eleven = stage.keeper.elevenlabs
+    if kind == "voice":
+        await eleven.delete_voice(view.voice_id)
+    elif kind == "document":
+        await eleven.delete_document(view.documents[0].id, force=True)
+    else:
+        await eleven.delete_agent(view.agent_id)
+    shown = await stage.call("get_companion", companion=view.companion)
+    plan = await stage.call("plan_companion", spec=dorothy())
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=after.agent_id)
+    healthy = await stage.call("get_companion", companion=view.companion)
+
+    assert any(f"the {kind}" in warning and "was deleted at ElevenLabs" in warning for warning in shown.warnings)
+    assert ("create", kind) in actions(plan)
+    assert plan.cost.voice_slots == (kind == "voice")
+    assert agent.voice_id == after.voice_id
+    assert {d.id for d in agent.documents} == {d.id for d in after.documents}
+    assert (after.status, len(after.documents)) == ("done", 3)
+    assert not [w for w in healthy.warnings if "drift" in w]
+
+
+async def test_a_plan_is_stale_once_the_agent_was_changed_elsewhere(stage: Stage) -> None:
+    """It says so and changes nothing; planned again, it goes through."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    await stage.keeper.elevenlabs.patch_agent(view.agent_id, {"name": "Grandma"})
+    stage.faults.log.clear()
+    with pytest.raises(Conflict, match="changed since this plan was drawn"):
+        await stage.call("provision_companion", plan_id=plan.plan_id)
+    refused = writes(stage)
+    again = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    after = await stage.call("provision_companion", plan_id=again.plan_id)
+
+    assert refused == []
+    assert after.status == "done"
+
+
+async def test_a_planned_change_waits_beside_what_is_made(stage: Stage) -> None:
+    """Until it is confirmed the companion is done and can be talked to; a newer plan takes its place."""
+    view = await made(stage)
+    first = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    second = await stage.call("plan_companion", spec=dorothy(wishes="softly"))
+    shown = await stage.call("get_companion", companion=view.companion)
+    await stage.call("get_signed_url", of=view.companion)
+
+    assert shown.status == "done"
+    assert f"a change is planned: provision_companion(plan_id={second.plan_id})" in shown.warnings
+    with pytest.raises(Conflict, match="out of date"):
+        await stage.call("provision_companion", plan_id=first.plan_id)
+
+
+async def test_a_new_name_is_a_change_and_needs_its_own_consent(stage: Stage) -> None:
+    """The companion stays the same one; its agent, first message and prompt say the new name."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", companion=view.companion, changes=Changes(name="Dorothea"))
+    await stage.call("record_consent", companion=view.companion, kind="self", granted_by="Dorothea")
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+
+    assert plan.questions
+    assert (after.companion, after.name, after.agent_id) == (view.companion, "Dorothea", view.agent_id)
+    assert agent.name == "Dorothea (memory companion)"
+    assert "Dorothea" in agent.first_message
+
+
+async def test_a_patch_whose_answer_was_lost_is_looked_at_again(stage: Stage) -> None:
+    """It may have taken effect; then nothing is sent a second time."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    stage.faults.due = [("PATCH", view.agent_id, "reset after")]
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+
+    assert after.status == "done"
+    assert writes(stage) == [("PATCH", AGENT + view.agent_id)]
+
+
+async def test_a_document_that_others_use_stays(stage: Stage) -> None:
+    """It isn't taken away from them; the result says so."""
+    view = await made(stage)
+    body = {"conversation_config": {"agent": {"prompt": {"knowledge_base": [_item(d) for d in view.documents]}}}}
+    await stage.keeper.elevenlabs.create_agent({"name": "Another", **body})
+    plan = await stage.call("plan_companion", spec=dorothy(memories=[]))
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+
+    assert after.status == "done"
+    assert sum("something else at ElevenLabs uses it" in warning for warning in after.warnings) == 3
+
+
+def _item(document: Any) -> dict[str, str]:
+    return {"type": document.type, "name": document.name, "id": document.id}
+
+
+async def test_an_outage_is_told_and_nothing_is_planned_in_the_dark(stage: Stage) -> None:
+    """Without a look at the agent nobody can say what changes."""
+    view = await made(stage)
+    stage.faults.due = [("GET", view.agent_id, "500 before")] * 5
+    with pytest.raises(StorykeeperError, match=view.agent_id):
+        await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+
+
+async def test_a_change_that_the_service_forgets_is_told(stage: Stage) -> None:
+    """What was sent must be what is stored."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", spec=dorothy(voice={"speed": 1.2}))
+    stage.faults.due = [("PATCH", view.agent_id, "forgets")]
+    with pytest.raises(UnexpectedAnswer, match=r"conversation_config\.tts\.speed"):
+        await stage.call("provision_companion", plan_id=plan.plan_id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({}, BadInput, "either a spec, or a companion"),
+        ({"companion": "nobody"}, NotFound, "no such companion"),
+        ({"companion": "Dorothy", "changes": Changes(remove_memories=["The war"])}, BadInput, "there are: Childhood"),
+        ({"companion": "Dorothy", "changes": Changes(remove_corrections=["x"])}, BadInput, "isn't one of"),
+        ({"companion": "Dorothy", "changes": Changes(language="xx")}, BadInput, "language"),
+        ({"spec": dorothy(), "companion": "Dorothy"}, BadInput, "either"),
+    ],
+)
+async def test_changes_that_cannot_be_meant_are_told(
+    stage: Stage, arguments: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    """In a sentence, and nothing changes."""
+    await made(stage)
+    with pytest.raises(error, match=says):
+        await stage.call("plan_companion", **arguments)
+    assert writes(stage) == []

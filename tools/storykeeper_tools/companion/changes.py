@@ -1,0 +1,56 @@
+"""A change of a companion: only what is named changes, and lists are added to and taken from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ..errors import BadInput
+from .spec import Line, Name, Part, Status, Wish
+
+
+class VoiceChange(Part):
+    stability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    similarity_boost: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    speed: Annotated[float, Field(ge=0.7, le=1.2, allow_inf_nan=False)] | None = None
+
+
+class PrivacyChange(Part):
+    max_minutes: Annotated[int, Field(ge=1, le=180)] | None = None
+    retention_days: Annotated[int, Field(ge=0, le=365)] | None = None
+
+
+class Changes(Part):
+    """What is left out stays as it is."""
+
+    name: Name | None = None
+    relation: Annotated[str, Field(max_length=60)] | None = None
+    status: Status | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
+    wishes: Annotated[str, Field(max_length=1000)] | None = None
+    add_memories: Annotated[list[str], Field(max_length=200, description="Files or folders")] = []
+    remove_memories: Annotated[list[str], Field(max_length=200, description="Titles or document ids")] = []
+    add_corrections: Annotated[list[Line], Field(max_length=100)] = []
+    remove_corrections: Annotated[list[Line], Field(max_length=100)] = []
+    voice: VoiceChange = VoiceChange()
+    privacy: PrivacyChange = PrivacyChange()
+
+
+def changed(spec: Wish, changes: Changes) -> Wish:
+    """The wish after the changes, its memories aside. Raises BadInput for a correction to remove that isn't there."""
+    strange = [line for line in changes.remove_corrections if line not in spec.corrections]
+    if strange:
+        raise BadInput("a correction to remove isn't one of this companion's", next="see its corrections with a plan")
+    kept = [line for line in spec.corrections if line not in changes.remove_corrections]
+    corrections = [*kept, *(line for line in changes.add_corrections if line not in kept)]
+    whole: dict[str, Any] = spec.model_dump() | _named(changes, "language", "wishes")
+    whole["corrections"] = corrections
+    whole["subject"] |= _named(changes, "name", "relation", "status")
+    whole["voice"] |= changes.voice.model_dump(exclude_none=True)
+    whole["privacy"] |= changes.privacy.model_dump(exclude_none=True)
+    return Wish.model_validate({name: whole[name] for name in Wish.model_fields})
+
+
+def _named(changes: Changes, *fields: str) -> dict[str, Any]:
+    return {name: value for name in fields if (value := getattr(changes, name)) is not None}

@@ -1,0 +1,95 @@
+"""Erasing what this machine has of a companion: what the engine kept, staged files, and rows that name anybody.
+
+The journal and the receipt stay, which hold ids and hashes; of a consent, what proves that it was recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio.to_thread
+
+from ..companion.consent import canonical
+from .blobs import Blobs
+from .database import Database
+from .ledger import Resource
+from .plan import Plan, is_removal
+from .receipts import Agreed, Receipts
+from .runs import Runs
+
+Drop = Callable[[Sequence[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """`drop` makes the engine forget runs that have ended. Everything here may be done again."""
+
+    database: Database
+    runs: Runs
+    staged: Blobs
+    receipts: Receipts
+    drop: Drop
+
+    def done(self, plan_id: str, marker: str) -> bool:
+        """Whether all rows are erased: then the removal's own run names the companion no more."""
+        run = self.runs.of(plan_id)
+        return run is not None and run.companion == marker
+
+    async def engine(self, companion: str) -> None:
+        """The engine's rows: errors among them may name the companion."""
+        runs = [run for run in self.runs.all_of(companion) if not is_removal(run.plan_id)]
+        await self.drop([f"{run.plan_id}.{n}" for run in runs for n in range(1, run.attempt + 1)])
+
+    async def blobs(self, companion: str) -> int:
+        """The staged files that no other companion's plan names; answers how many there were."""
+        mine: set[str] = set()
+        others: set[str] = set()
+        for owner, body in self.database.query("SELECT companion, body FROM plans"):
+            plan = Plan.model_validate_json(body)
+            (mine if owner == companion else others).update(plan.hashes, (m.sha256 for m in plan.memories))
+        await anyio.to_thread.run_sync(self.staged.erase, mine - others)
+        return len(mine - others)
+
+    def rows(
+        self, companion: str, marker: str, plan_id: str, receipt_id: str, blobs: int, doubts: Sequence[str]
+    ) -> None:
+        """Everything that names the companion goes, and the receipt is signed, at once."""
+        with self.database.transaction():
+            if self.done(plan_id, marker):
+                return
+            agreed = self._consents(companion)
+            self.database.query("DELETE FROM plans WHERE companion = ?", companion)
+            self.database.query("DELETE FROM resources WHERE marker = ?", marker)
+            self.database.query("DELETE FROM companions WHERE id = ?", companion)
+            self.database.query("DELETE FROM runs WHERE companion = ? AND plan != ?", companion, plan_id)
+            self.runs.rename(plan_id, marker)
+            self.receipts.close(receipt_id, blobs=blobs, consents=agreed, doubts=doubts)
+
+    def resource(self, known: Resource | None, receipt_id: str, doubts: Sequence[str]) -> None:
+        """The row of one thing goes, if there is one, and its receipt is signed."""
+        with self.database.transaction():
+            if known:
+                key = known.marker, known.kind, known.slot
+                self.database.query("DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ?", *key)
+            self.receipts.close(receipt_id, doubts=doubts)
+
+    async def scrub(self) -> None:
+        await anyio.to_thread.run_sync(self.database.scrub)
+
+    def _consents(self, companion: str) -> list[Agreed]:
+        """Erase the consents that name the companion; answers what proves that they were recorded."""
+        rows = self.database.query("SELECT id, body FROM consents ORDER BY id")
+        mine = [(id, body) for id, text in rows if (body := json.loads(text)).get("companion") == companion]
+        for id, _ in mine:
+            self.database.query("DELETE FROM consents WHERE id = ?", id)
+        return [
+            Agreed(
+                consent_id=id,
+                granted_at=int(body.get("granted_at") or 0),
+                sha256=hashlib.sha256(canonical(body)).hexdigest(),
+            )
+            for id, body in mine
+        ]

@@ -1,0 +1,262 @@
+"""Taking companions out of use: paused and resumed, or forgotten with a receipt; and single things deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from .caller import NOBODY, Caller, Wait
+from .companion.spec import Which
+from .elevenlabs.client import ElevenLabs, plain_id
+from .errors import BadInput, Busy, Conflict, NotFound, StorykeeperError, WrongKind, from_row
+from .provisioning.confirms import Confirms
+from .provisioning.deleting import Deleting, conversations, strange
+from .provisioning.engine import Engine
+from .provisioning.ensure import title
+from .provisioning.erasing import Erasing
+from .provisioning.ledger import Companion, Resource
+from .provisioning.marked import Marked, marked
+from .provisioning.pausing import Pausing
+from .provisioning.plan import Kind
+from .provisioning.planner import Planner
+from .provisioning.receipts import Item, Receipt, Receipts
+from .provisioning.removal import Removal, removal
+from .provisioning.runs import UNFINISHED, Run
+from .provisioning.workspace import Workspace
+
+Action = Literal["pause", "resume", "forget"]
+Confirm = Annotated[str, Field(max_length=64)]
+KINDS: tuple[Kind, ...] = ("agent", "document", "voice")
+
+
+class Retired(BaseModel):
+    """`effects` are what would be deleted; `confirm` allows just that, once, for ten minutes."""
+
+    of: str
+    status: Literal["needs_confirm", "paused", "resumed", "forgetting", "forgotten", "deleted"]
+    effects: list[str] = []
+    confirm: str = ""
+    receipt: Receipt | None
+    warnings: list[str]
+    next: str
+
+    def __str__(self) -> str:
+        would = f"This would delete, for good: {'; '.join(self.effects)}." if self.effects else ""
+        said = [would or f"{self.of} is {self.status}.", str(self.receipt or ""), *self.warnings, f"Next: {self.next}"]
+        return "\n".join(filter(None, said))
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    elevenlabs: ElevenLabs
+    engine: Engine
+    planner: Planner
+    workspace: Workspace
+    pausing: Pausing
+    deleting: Deleting
+    erasing: Erasing
+    receipts: Receipts
+    confirms: Confirms
+    _going: set[asyncio.Task[Receipt]] = field(default_factory=set["asyncio.Task[Receipt]"], repr=False)
+
+    async def retire_companion(
+        self,
+        companion: Which,
+        action: Action,
+        confirm: Confirm = "",
+        wait_seconds: Wait = 45,
+        *,
+        caller: Caller = NOBODY,
+    ) -> Retired:
+        """Pause a companion (nobody can talk to it), resume it, or forget it: deleted for good, with a receipt.
+        `forget` first says what would go and gives a `confirm`; ask the person, then use it."""
+        if action == "forget":
+            return await self._forget(companion, confirm, wait_seconds, caller)
+        if confirm:
+            raise BadInput("only `forget` takes a `confirm`", exists="nothing was changed")
+        known = self.planner.known(companion)
+        self._refuse_busy(known)
+        await self.workspace.check()
+        agent = next((resource for resource in self.planner.made(known) if resource.kind == "agent"), None)
+        if agent is None:
+            raise Conflict(f"{known.id} has no agent yet, so nobody can talk to it", exists="nothing was changed")
+        return await (self._pause(known, agent) if action == "pause" else self._resume(known, agent))
+
+    async def delete_resource(self, id: Annotated[str, Field(max_length=64)], confirm: Confirm = "") -> Retired:
+        """Delete one voice, document or agent that Storykeeper made, in two calls like `forget`."""
+        self._refuse_other_kinds(plain_id(id))
+        await self.workspace.check()
+        known = self.planner.ledger.by_remote_id(id)
+        thing = known or await self._orphan(id)
+        if thing is None:
+            return self._deleted(id, self._past(id))
+        lacking = self._lacking(thing)
+        if not confirm:
+            effects = [f"{thing.kind} {id} '{title(thing.name)}'", *lacking]
+            return self._proposed(id, effects, self.confirms.give("delete", id), f"delete_resource(id={id}, confirm=…)")
+        self.confirms.redeem(confirm, "delete", id)
+        task = asyncio.create_task(self._delete(thing.kind, id, thing.marker, known))
+        self._going.add(task)
+        task.add_done_callback(self._going.discard)
+        return self._deleted(id, await asyncio.shield(task))  # who gives up doesn't leave it half deleted
+
+    # Pausing
+
+    async def _pause(self, companion: Companion, agent: Resource) -> Retired:
+        await self.pausing.pause(agent)
+        again = f"retire_companion(companion={companion.id}, action=resume)"
+        return Retired(
+            of=companion.id, status="paused", receipt=None, warnings=self.workspace.notes, next=f"{again} ends it"
+        )
+
+    async def _resume(self, companion: Companion, agent: Resource) -> Retired:
+        warnings = await self.pausing.resume(agent) if agent.before_pause is not None else ["it wasn't paused"]
+        notes = [*warnings, *self.workspace.notes]
+        talk = f"get_signed_url(of={companion.id}) gives a URL to talk to it"
+        return Retired(of=companion.id, status="resumed", receipt=None, warnings=notes, next=talk)
+
+    # Forgetting
+
+    async def _forget(self, companion: str, confirm: str, seconds: float, caller: Caller) -> Retired:
+        known = self._known(companion)
+        going = removal(self.workspace.name, known.id if known else companion)
+        begun = self.engine.look(going.plan_id)
+        if known is None:
+            if begun is None:
+                raise NotFound("there is no such companion in this workspace")
+            # Its rows are erased, and what is left to do knows it by its marker only.
+            going = Removal(plan_id=going.plan_id, companion=going.marker)
+        elif begun is None or begun.state == "done":
+            if not confirm:
+                return await self._show(known)
+            self.confirms.redeem(confirm, "forget", known.marker)
+        if known or (begun and begun.state != "done"):
+            self.engine.submit(going)
+            await self._watch(going.plan_id, seconds, caller)
+        return self._outcome(known.id if known else companion, going)
+
+    def _known(self, companion: str) -> Companion | None:
+        """A companion by its id or name; None for one that may have been forgotten."""
+        try:
+            return self.planner.known(companion)
+        except NotFound:
+            return None
+
+    async def _show(self, companion: Companion) -> Retired:
+        """What forgetting would delete; of what can't be looked at now, what the ledger has."""
+        things = {(r.kind, r.id): r.name for r in self.planner.made(companion)}
+        talks, warnings = 0, list(self.workspace.notes)
+        try:
+            things |= {(t.kind, t.id): t.name for t in await marked(self.elevenlabs, companion.marker)}
+            for kind, id in things:
+                talks += len(await conversations(self.elevenlabs, id)) if kind == "agent" else 0
+        except StorykeeperError as error:
+            warnings.append(f"ElevenLabs couldn't be asked what else there is ({error.code})")
+        effects = [f"{kind} {id} '{title(name)}'" for (kind, id), name in sorted(things.items())]
+        effects.append(f"{talks} talk{'' if talks == 1 else 's'} with it, transcripts and sound")
+        effects.append("the staged recordings and memories, plans and consents on this computer")
+        confirm = self.confirms.give("forget", companion.marker)
+        call = f"retire_companion(companion={companion.id}, action=forget, confirm=…)"
+        return self._proposed(companion.id, effects, confirm, call, warnings)
+
+    async def _watch(self, plan_id: str, seconds: float, caller: Caller) -> None:
+        """Tell progress until it ends or the time is over. Who watches doesn't own it."""
+        until = time.monotonic() + seconds
+        run, told = self.engine.look(plan_id), 0
+        while run and run.state in UNFINISHED and (left := until - time.monotonic()) > 0:
+            run = await self.engine.changed(run, left)
+            for step in run.steps[told:] if run else []:
+                told += 1
+                await caller.report(told, told + 1, step)
+
+    def _outcome(self, companion: str, going: Removal) -> Retired:
+        run = self.engine.look(going.plan_id)
+        if run and run.state in {"parked", "failed"} and run.result and run.result.error:
+            raise _kept(run, run.result.error, companion)
+        again = f"retire_companion(companion={companion}, action=forget)"
+        if run and run.state in UNFINISHED:
+            next = f"call {again} again to wait; it goes on while a Storykeeper is open"
+            return Retired(of=companion, status="forgetting", receipt=None, warnings=self.workspace.notes, next=next)
+        receipt = self.receipts.newest(going.marker)
+        notes = self.workspace.notes
+        return Retired(of=companion, status="forgotten", receipt=receipt, warnings=notes, next="keep the receipt")
+
+    # Single things
+
+    def _refuse_other_kinds(self, id: str) -> None:
+        if self.planner.ledger.companion(id):
+            next = f"retire_companion(companion={id}, action=forget)"
+            raise WrongKind("that is the id of a companion", exists="nothing was deleted", next=next)
+        if id.startswith(("conv_", "plan_", "consent_", "receipt_")):
+            raise WrongKind("that is no id of a voice, document or agent", exists="nothing was deleted")
+
+    async def _orphan(self, id: str) -> Marked | None:
+        """What isn't in the ledger and carries a marker; None for what was deleted by us before."""
+        found = next((thing for thing in await marked(self.elevenlabs) if thing.id == id), None)
+        if found or self.receipts.newest(id):
+            return found
+        there = [kind for kind in KINDS if await self._exists(kind, id)]
+        if there:
+            raise Conflict(f"that {there[0]} wasn't made by Storykeeper", exists="nothing was deleted")
+        raise NotFound("nothing with that id was made by Storykeeper", exists="nothing was deleted")
+
+    async def _exists(self, kind: Kind, id: str) -> bool:
+        try:
+            return await self.deleting.there(Item(kind=kind, id=id))
+        except BadInput:
+            return False  # the service has ids of another form for this kind
+
+    def _lacking(self, thing: Resource | Marked) -> list[str]:
+        """Who will miss it. Raises Busy while something is done with it."""
+        owners = [c for c in self.planner.ledger.companions() if c.marker == thing.marker]
+        for owner in owners:
+            self._refuse_busy(owner)
+        return [f"{owner.id} will be without this {thing.kind}, until it is provisioned again" for owner in owners]
+
+    async def _delete(self, kind: Kind, id: str, marker: str, known: Resource | None) -> Receipt:
+        item = Item(kind=kind, id=id)
+        receipt = self.receipts.open(id, marker).receipt_id
+        self.receipts.expect(receipt, [(kind, id)])
+        await self.deleting(receipt, item)
+        self.erasing.resource(known, receipt, await strange(self.elevenlabs))
+        return self._past(id)
+
+    def _past(self, id: str) -> Receipt:
+        receipt = self.receipts.newest(id)
+        assert receipt is not None  # noqa: S101 - only called where there is one
+        return receipt
+
+    def _deleted(self, id: str, receipt: Receipt) -> Retired:
+        return Retired(of=id, status="deleted", receipt=receipt, warnings=self.workspace.notes, next="keep the receipt")
+
+    # Both
+
+    def _refuse_busy(self, companion: Companion) -> None:
+        if self.planner.ledger.forgotten(companion.marker):
+            raise Busy(f"{companion.id} is being forgotten", exists="see get_companion")
+        if companion.id in self.engine.runs.going():
+            raise Busy(f"{companion.id} is being made or changed", exists="see get_companion")
+
+    def _proposed(
+        self, of: str, effects: list[str], confirm: str, call: str, warnings: list[str] | None = None
+    ) -> Retired:
+        ask = f"ask the person whether that may be deleted; if so, {call.replace('…', confirm)} within ten minutes"
+        notes = self.workspace.notes if warnings is None else warnings
+        return Retired(
+            of=of, status="needs_confirm", effects=effects, confirm=confirm, receipt=None, warnings=notes, next=ask
+        )
+
+
+def _kept(run: Run, error: dict[str, str], companion: str) -> StorykeeperError:
+    """Why forgetting waits; what is left is never given up."""
+    kept = from_row(error)
+    again = f"retire_companion(companion={companion}, action=forget)"
+    kept.exists = f"{companion} is half forgotten, and nobody can be made from it"
+    kept.next = (
+        f"it goes on by itself in a minute, or when {again} is called" if run.again_at else f"call {again} to go on"
+    )
+    return kept
