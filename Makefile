@@ -1,9 +1,10 @@
 # make demo    set up, and make a companion in the sandbox from one sentence
 # make test    set up, and run all tests
 # make check   what reads the code without running it: format, lint, types, architecture
-# make bench   speed, as ratios measured in one run
+# make bench   speed, as ratios measured in one run; COMPANIONS=200 for a shorter one
 # make fuzz    many requests made from the official OpenAPI file, against the sandbox
-# make campaign  many seeds of random faults against provisioning; SEEDS=1000 for more
+# make campaign  many seeds of faults, crashes and clocks that jump against provisioning, and real processes killed;
+#                SEEDS=10000 and KILLS=500 for more
 # make live    the sandbox compared with the real service: needs ELEVENLABS_API_KEY, and spends a little
 # make clean   take away everything that was set up here
 SHELL := /bin/bash
@@ -31,14 +32,16 @@ check: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/provisioning.py --companions $(or $(COMPANIONS),1000)
 
 # Many new requests made from the official file; the usual run sends a few, and the same ones each time.
 fuzz: .venv/dev
 	FUZZ=$(or $(FUZZ),100) $(BIN)/python -m pytest -q tests/server/sandbox/test_hostile.py
 
-# The usual run tries a few seeds, and the same ones each time; a failing test names its seed.
+# The usual run tries a few seeds, and the same ones each time; a failing seed prints how to see it again.
 campaign: .venv/dev
-	STORYKEEPER_SEEDS=$(or $(SEEDS),150) $(BIN)/python -m pytest -q tests/tools/test_faults.py -k campaign
+	$(BIN)/python tests/simulated/campaign.py --seeds $(or $(SEEDS),2000)
+	PYTHONPATH=tests $(BIN)/python -m kills.campaign --kills $(or $(KILLS),80)
 
 # Spends a little at the real service, and cleans up; says what it needs when there is no key.
 live: .venv/dev

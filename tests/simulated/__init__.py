@@ -1,0 +1,1 @@
+"""Provisioning under a seed's disturbances: everything but the weather is real, and no time passes."""
