@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -63,7 +64,9 @@ class Faults(httpx.AsyncBaseTransport):
         if fault in ANSWERED or fault.startswith("429"):
             return ANSWERED[fault]() if fault in ANSWERED else _busy(fault[4:])
         if fault == "forgets":  # answers as if it had done what was asked, and doesn't
-            request = httpx.Request("GET", request.url, headers={"xi-api-key": request.headers["xi-api-key"]})
+            request = httpx.Request(
+                "GET", request.url.copy_with(query=None), headers={"xi-api-key": request.headers["xi-api-key"]}
+            )
         response = await self.inner.handle_async_request(request)
         if fault == "reset after":
             await response.aread()
@@ -80,6 +83,23 @@ class Faults(httpx.AsyncBaseTransport):
     def sent(self, method: str, path: str) -> int:
         """How many requests went to a path."""
         return self.log.count((method, path))
+
+
+@dataclass
+class Held(httpx.AsyncBaseTransport):
+    """Keeps the first request of a method to a path waiting."""
+
+    inner: httpx.AsyncBaseTransport
+    path: str
+    method: str = "GET"
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if (request.method, request.url.path) == (self.method, self.path) and not self.came.is_set():
+            self.came.set()
+            await self.go_on.wait()
+        return await self.inner.handle_async_request(request)
 
 
 @dataclass

@@ -80,15 +80,18 @@ def test_a_run_is_not_carried_on_under_another_accounts_key(tmp_path: Path) -> N
             here.wait_for_fault(first)
             first.send_signal(signal.SIGKILL)
         with other.start("worker") as worker:
+            _, refused = worker.communicate(timeout=PATIENCE)
+        with other.start("mcp") as server:
             while (status := here.run("list")["companions"][0]["status"]) not in {"failed", "done"}:
-                assert worker.poll() is None, worker.communicate()
-            worker.send_signal(signal.SIGTERM)
-            worker.communicate(timeout=PATIENCE)
+                assert server.poll() is None, server.communicate()
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=PATIENCE)
         after = here.run(*command)
         count = here.count()
         with state.reading(auth.key("other").workspace) as rows:
             elsewhere = [rows.count(kind) for kind in count]
 
+    assert (worker.returncode, "auth_invalid" in refused) == (5, True)
     assert (status, elsewhere) == ("failed", [0, 0, 0])
     assert (after["status"], count) == ("done", {"voice": 1, "document": 3, "agent": 1})
 

@@ -40,6 +40,26 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, kind: str, when: str)
     assert made == {"voice": 1, "document": 3, "agent": 1}
 
 
+def test_a_file_may_be_edited_while_its_run_is_paused(tmp_path: Path) -> None:
+    """What was begun is carried to its end first, and then changed."""
+    file = tmp_path / "companion.yaml"
+    text = EXAMPLE.read_text().replace("recording.mp3", str(EXAMPLE.parent / "recording.mp3"))
+    file.write_text(text.replace("memories]", f"{EXAMPLE.parent / 'memories'}]"))
+    with place(tmp_path) as here:
+        here.fault(f"{CREATES['agent']} blackhole-after-commit")
+        with here.start("provision", str(file), "--yes") as first:
+            here.wait_for_fault(first)
+            first.send_signal(signal.SIGKILL)
+        file.write_text(f"{file.read_text()}voice: {{speed: 1.1}}\n")
+        after = here.run("provision", str(file), "--yes")
+        made = here.count()
+        same = here.run("plan", str(file))
+
+    assert after["status"] == "done"
+    assert made == {"voice": 1, "document": 3, "agent": 1}
+    assert {step["action"] for step in same["steps"]} == {"keep"}
+
+
 def test_a_worker_carries_on_what_others_left(tmp_path: Path) -> None:
     """Nobody says it again; told to go, the worker goes, and the journal is as it was written."""
     with place(tmp_path) as here:

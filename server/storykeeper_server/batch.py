@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from storykeeper_tools.companion.spec import Spec
+from storykeeper_tools.companion.spec import Spec, name_key
 from storykeeper_tools.companion.written import Fault, Misread, Written, read
 from storykeeper_tools.errors import (
     BadInput,
@@ -62,7 +62,8 @@ async def _applied(arguments: argparse.Namespace, events: Events, terminal: Term
     written = read(arguments.files)
     named = [path for one in written for path in (*one.spec.recordings, *one.spec.memories)]
     async with opened(arguments, named, work=not arguments.no_wait) as keeper:
-        batch = Batch(keeper, events, terminal, [Row(one.file, one.spec.subject.name) for one in written])
+        rows = [Row(one.file, one.spec.subject.name) for one in written]
+        batch = Batch(keeper, events, terminal, rows, overwrite=arguments.overwrite)
         await batch.plan(written)
         await batch.confirm()
         with leaving() as leave:
@@ -82,6 +83,7 @@ class Batch:
     events: Events
     terminal: Terminal
     rows: list[Row]
+    overwrite: bool = False
     drafts: dict[str, Draft] = field(default_factory=dict[str, Draft])
 
     # Planning
@@ -91,7 +93,8 @@ class Batch:
         faults: list[Fault] = []
         if len(written) > _SOON:
             self.terminal.say(f"Planning {len(written)} companions.")
-        for row, one in zip(self.rows, written, strict=True):
+        # Who isn't told apart goes first: a plan of the same name that was drawn before would give way to it.
+        for row, one in sorted(zip(self.rows, written, strict=True), key=lambda pair: bool(pair[1].spec.companion)):
             try:
                 await self._draw(row, one.spec)
             except BadInput as error:
@@ -99,6 +102,7 @@ class Batch:
             except CallerError as error:
                 self._refuse(row, error)
         faults += _doubles(self.rows)
+        faults += _namesakes([row for row, one in zip(self.rows, written, strict=True) if not one.spec.companion])
         if faults:
             raise Misread(faults)
         for row, one in zip(self.rows, written, strict=True):
@@ -107,7 +111,7 @@ class Batch:
                 self._show(row)
 
     async def _draw(self, row: Row, spec: Spec) -> None:
-        draft = await self.keeper.companions.plan_companion(spec)
+        draft = await self.keeper.companions.plan_companion(spec, overwrite=self.overwrite)
         row.companion, row.plan_id = draft.companion, draft.plan_id
         row.joined = self.keeper.engine.running(draft.plan_id)
         row.total = len(draft.steps) + _STEPS_BESIDES
@@ -154,13 +158,13 @@ class Batch:
         self.terminal.say("\n".join(self._summary()))
         cost = [self.drafts[row.plan_id].cost for row in going if not row.joined]
         slots, changes = sum(c.voice_slots for c in cost), sum(c.voice_changes for c in cost)
-        if not slots:
+        if not any(self.drafts[row.plan_id].writes for row in going if not row.joined):
             return
-        await self._warn_of_room(slots, changes)
-        if not await self.terminal.confirm(
-            f"Spend {_plural(slots, 'voice slot')} and {changes} of this month's voice changes?"
-        ):
-            raise NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
+        if slots:
+            await self._warn_of_room(slots, changes)
+        spend = f"Spend {_plural(slots, 'voice slot')} and {changes} of this month's voice changes?"
+        if not await self.terminal.confirm(spend if slots else "Change them?"):
+            raise NeedsConfirm("it wasn't confirmed", exists="nothing was changed", next="say yes, or add --yes")
 
     def _summary(self) -> Iterator[str]:
         common = self._common_warnings()
@@ -281,6 +285,16 @@ def _doubles(rows: Sequence[Row]) -> Iterator[Fault]:
         if row.companion and row.companion in known:
             yield Fault(row.file, None, f"it means the same companion as {known[row.companion]}: {row.companion}")
         known.setdefault(row.companion, row.file)
+
+
+def _namesakes(rows: Sequence[Row]) -> Iterator[Fault]:
+    """Files of several people of one name of which nothing says that they are several."""
+    known: dict[str, Row] = {}
+    for row in rows:
+        first = known.setdefault(name_key(row.name), row)
+        if row.companion and first.companion and row.companion != first.companion:
+            what = f"which_companion: {first.file} has the same name and other recordings; say `companion: new` in one"
+            yield Fault(row.file, None, what)
 
 
 def _todo(draft: Draft) -> str:

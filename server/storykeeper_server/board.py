@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from storykeeper_tools.errors import StorykeeperError
 
+from .wording import commanded
+
 Standing = Literal["planned", "refused", "queued", "running", "parked", "done", "failed"]
 ORDER: tuple[Standing, ...] = ("failed", "parked", "running", "queued", "planned", "refused", "done")
 _ROOM = 6  # lines of a terminal that the table leaves for what stands around it
@@ -60,7 +62,7 @@ class Events:
     def tell(self, event: str, row: Row | None = None, **facts: Any) -> None:
         if self.wanted:
             about = {"file": row.file, "name": row.name, "companion": row.companion or None} if row else {}
-            self._print(json.dumps({"event": event, **about, **facts}, ensure_ascii=False))
+            self._print(commanded(json.dumps({"event": event, **about, **facts}, ensure_ascii=False)))
 
     def _print(self, line: str) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import traceback
@@ -15,8 +14,9 @@ from typing import Any, NoReturn, TypeVar
 
 from storykeeper_tools.errors import InternalError, StorykeeperError, from_system
 
-from . import batch, commands, reconciling, retiring
+from . import batch, commands, making, reconciling, retiring
 from .sandbox.control import options
+from .wording import commanded
 
 UNEXPECTED, USAGE = 1, 2
 INTERRUPTED = 130
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNEXPECTED
     root = parser()
     arguments = root.parse_args(argv)
-    problem = misfit(arguments) if arguments.run in {commands.provision, batch.apply} else ""
+    problem = misfit(arguments) if arguments.run in {making.provision, batch.apply} else ""
     if problem:
         root.error(problem)
     return _run(arguments.run, arguments)
@@ -70,17 +70,19 @@ def misfit(arguments: argparse.Namespace) -> str:
         return "" if arguments.files or arguments.schema else "give a companion.yaml, or a folder of them"
     options = ("name", "audio", "memories", "relation", "deceased", "wishes", "companion", "consent", "granted_by")
     given = [f"--{option.replace('_', '-')}" for option in options if getattr(arguments, option)]
-    if arguments.sentence:
-        return f"a sentence says it all; {', '.join(given)} can't stand beside it" if given else ""
+    if arguments.sentence or arguments.plan:
+        both = ["a sentence"] if arguments.sentence and arguments.plan else []
+        beside = ", ".join([*both, *given])
+        return f"a sentence, a file or a plan says it all; {beside} can't stand beside it" if beside else ""
     missing = [f"--{option}" for option in ("name", "audio") if not getattr(arguments, option)]
-    return f"give a sentence, or --name and --audio; {', '.join(missing)} missing" if missing else ""
+    return f"give a sentence, a companion.yaml, or --name and --audio; {', '.join(missing)} missing" if missing else ""
 
 
 def fail(error: StorykeeperError, *, as_json: bool) -> int:
     """The one place where the command line renders an error."""
-    print(f"storykeeper: {error}", file=sys.stderr)
+    print(f"storykeeper: {commanded(str(error))}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": error.row()}, ensure_ascii=False, indent=2))
+        commands.print_json({"error": error.row()})
     return error.exit_code
 
 
@@ -124,10 +126,11 @@ def _common(command: argparse.ArgumentParser, run: Command) -> None:
 
 
 def _provision(command: argparse.ArgumentParser) -> None:
-    _common(command, commands.provision)
+    _common(command, making.provision)
     command.add_argument(
         "sentence", nargs="?", help='such as "make a companion of my mother Dorothy from mum.m4a", or a companion.yaml'
     )
+    command.add_argument("--plan", default="", metavar="PLAN_ID", help="carry out this plan, or go on with it")
     files = command.add_argument_group("instead of a sentence")
     files.add_argument("--name", help="whose companion it is")
     files.add_argument("--audio", nargs="+", default=[], metavar="FILE", help="recordings of the voice")
@@ -155,6 +158,7 @@ def _apply(command: Parser) -> None:
     command.description = "Make or change many companions. Said again it goes on, and makes nothing twice."
     command.add_argument("files", nargs="*", metavar="FILE|FOLDER", help="companion.yaml files, or folders of them")
     command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
+    _overwriting(command)
     command.add_argument("--no-wait", action="store_true", help="leave it to another Storykeeper that is open")
     command.add_argument("--json", action="store_true", dest="events", help="print one JSON object for each event")
     command.add_argument("--schema", action="store_true", help="print the JSON schema of a companion.yaml")
@@ -173,6 +177,7 @@ def _show(command: argparse.ArgumentParser) -> None:
     _common(command, commands.show)
     command.add_argument("companion", help="id, or name")
     command.add_argument("--about", default="", metavar="TOPIC", help="also show the memories on a topic")
+    command.add_argument("--link", action="store_true", help="also give a new link to talk to it, good for 15 minutes")
 
 
 def _retire(command: Parser) -> None:

@@ -11,41 +11,27 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from importlib.metadata import entry_points, version
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from storykeeper_tools.companion.spec import Spec, parse
-from storykeeper_tools.companion.written import load, read
-from storykeeper_tools.companions import CompanionView
-from storykeeper_tools.errors import AuthMissing, BadInput, NeedsConfirm, NeedsConsent, from_row
+from storykeeper_tools.companion.spec import Spec
+from storykeeper_tools.companion.written import read
+from storykeeper_tools.errors import AuthMissing, BadInput, UpstreamError
 from storykeeper_tools.files import Files, allow
 from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
-from .terminal import Terminal, described
+from .terminal import described
 from .wiring import Storykeeper, settings, wire
+from .wording import commanded
 
 STILL_GOING = 7
 DAMAGED = 1
 LONGEST_WAIT = 600.0
 _FAREWELL_SECONDS = 1.5
-TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
-Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
-
-
-async def provision(arguments: argparse.Namespace) -> int:
-    """From a sentence through the orchestrator, from a companion.yaml, or from files."""
-    written = bool(arguments.sentence) and arguments.sentence.endswith((".yaml", ".yml", ".json"))
-    if arguments.sentence and not written:
-        return await _from_sentence(arguments)
-    spec = load(Path(arguments.sentence)) if written else parse(_spec_of(arguments), "the command line")
-    async with opened(arguments, [*spec.recordings, *spec.memories], work=True) as keeper:
-        terminal = Terminal(yes=arguments.yes)
-        view = await _provision(keeper, spec, terminal, overwrite=arguments.overwrite)
-        return await _conclude(keeper, view, arguments)
 
 
 async def plan(arguments: argparse.Namespace) -> int:
@@ -57,7 +43,7 @@ async def plan(arguments: argparse.Namespace) -> int:
             found = [_planned(spec, draft) for spec, draft in drafts]
             print_json(found[0] if len(found) == 1 else found)
         else:
-            print("\n".join(str(draft) for _, draft in drafts))
+            print_text("\n".join(_told(spec, draft) for spec, draft in drafts))
     return 0
 
 
@@ -67,17 +53,19 @@ async def list_companions(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(found.model_dump(mode="json"))
         else:
-            print(found)
+            print_text(found)
     return 0
 
 
 async def show(arguments: argparse.Namespace) -> int:
     async with opened(arguments) as keeper:
         view = await keeper.companions.get_companion(arguments.companion, arguments.about)
+        link = await keeper.sessions.get_signed_url(view.companion) if arguments.link else None
         if arguments.json:
-            print_json(view.model_dump(mode="json"))
+            signed = {"signed_url": link.signed_url, "expires_at": link.expires_at} if link else {}
+            print_json({**view.model_dump(mode="json"), **signed})
         else:
-            print("\n".join([described(view, None, embedded=arguments.sandbox), *view.memories]))
+            print_text("\n".join([described(view, link, embedded=arguments.sandbox), *view.memories]))
     return 0
 
 
@@ -85,6 +73,7 @@ async def worker(arguments: argparse.Namespace) -> int:
     """Carry this workspace's runs until told to go."""
     async with opened(arguments, work=True) as keeper:
         keeper.engine.runs.unfinished()  # a database that can't be used is told now, rather than waited for
+        await _check_key(keeper)
         print(
             f"Carrying what is to be done in the workspace '{keeper.settings.workspace}'; Ctrl-C ends it.",
             file=sys.stderr,
@@ -93,6 +82,14 @@ async def worker(arguments: argparse.Namespace) -> int:
         if not await _let_go(keeper):
             os._exit(0)  # the engine's threads wait for a database that is away; what there is to lose is written down
     return 0
+
+
+async def _check_key(keeper: Storykeeper) -> None:
+    """A worker that could do nothing says so now; one that can't reach the service waits for it."""
+    if keeper.settings.api_key is None:
+        raise AuthMissing("there is no ElevenLabs key")
+    with contextlib.suppress(UpstreamError):
+        await keeper.companions.workspace.check()
 
 
 async def verify(arguments: argparse.Namespace) -> int:
@@ -233,115 +230,6 @@ def quiet() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-# Provisioning
-
-
-async def _from_sentence(arguments: argparse.Namespace) -> int:
-    """Hand the sentence to the orchestrator, which calls our MCP server; then fetch the link ourselves."""
-    chosen = warned(arguments)
-    if chosen.api_key is None:
-        raise AuthMissing("there is no ElevenLabs key")
-    allow(chosen.files, home=Path.home())  # said here, before a tool server fails over it
-    terminal = Terminal(yes=arguments.yes)
-    async with contextlib.AsyncExitStack() as stack:
-        environ = {"STORYKEEPER_FILES": os.pathsep.join(map(str, [*chosen.files, *mentioned(arguments.sentence)]))}
-        if chosen.sandbox:
-            environ["STORYKEEPER_SANDBOX"] = "1"
-        report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
-        if report.get("error"):
-            raise from_row(report["error"])
-        if "said" in report:
-            print_json(report) if arguments.json else print(report["said"])
-            return 0
-        keeper = wire(chosen, files=Files())
-        await stack.enter_async_context(keeper.running())
-        return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
-
-
-def mentioned(sentence: str) -> list[Path]:
-    """The files and folders that a sentence names: whoever types a path means it to be read."""
-    words = [word.strip(".,;:!?()\"'") for word in sentence.split()]
-    paths = [Path(word) for word in words if os.sep in word and os.path.exists(word)]
-    return [path for path in paths if path.resolve() not in {Path.home(), Path(path.anchor)}]
-
-
-def orchestrator() -> Oneshot:
-    """Found by its entry point: the server doesn't know the orchestrator."""
-    found = entry_points(group="storykeeper.orchestrator", name="oneshot")
-    return cast("Oneshot", next(iter(found)).load())
-
-
-async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, overwrite: bool) -> CompanionView:
-    """plan, consent, confirm, run: each only when the one before allows it."""
-    draft = await keeper.companions.plan_companion(spec, overwrite=overwrite)
-    terminal.say(str(draft))
-    if draft.questions:
-        block = spec.consent or await terminal.ask_consent(spec.subject.name, spec.subject.status)
-        if block is None:
-            raise NeedsConsent(f"nobody has allowed yet that the voice of {spec.subject.name} is cloned")
-        await keeper.companions.record_consent(
-            block.kind, block.granted_by, draft.companion, relation=block.relation, statement=block.statement
-        )
-    spends = f"Spend {_cost(draft)}?" if draft.cost.voice_slots else "Change it?"
-    if draft.writes and not await terminal.confirm(spends):
-        raise NeedsConfirm("the plan wasn't confirmed", next="say yes, or add --yes")
-    return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
-
-
-async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace) -> int:
-    """Print the companion; the link is minted now and kept nowhere."""
-    link = await keeper.sessions.get_signed_url(view.companion) if view.status == "done" else None
-    if arguments.env:
-        ids = {"VOICE": view.voice_id, "KB": ",".join(d.id for d in view.documents), "AGENT": view.agent_id}
-        print("\n".join(f"ELEVENLABS_{name}_ID={value or ''}" for name, value in ids.items()))
-    elif arguments.json:
-        print_json(_finished(view, link.signed_url if link else None, link.expires_at if link else None))
-    else:
-        print(described(view, link, embedded=arguments.sandbox))
-    return 0 if view.status == "done" else STILL_GOING
-
-
-def _finished(view: CompanionView, signed_url: str | None, expires_at: str | None) -> dict[str, Any]:
-    return {
-        "companion": view.companion,
-        "status": view.status,
-        "voice_id": view.voice_id,
-        "documents": [document.model_dump() for document in view.documents],
-        "agent_id": view.agent_id,
-        "signed_url": signed_url,
-        "expires_at": expires_at,
-        "talk": TALK_SOON,
-        "warnings": view.warnings,
-        "next": view.next,
-    }
-
-
-def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:
-    shown = draft.model_dump(mode="json")
-    return {"spec": spec.model_dump(mode="json"), **shown}
-
-
-def _spec_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    by = arguments.granted_by or (arguments.name if arguments.consent == "self" else None)
-    if arguments.consent and not by:
-        raise BadInput("--consent needs --granted-by: the name of who consented")
-    consent = {"kind": arguments.consent, "granted_by": by} if arguments.consent else None
-    status = "deceased" if arguments.deceased else "living"
-    return {
-        "companion": arguments.companion,
-        "subject": {"name": arguments.name, "relation": arguments.relation, "status": status},
-        "language": arguments.language,
-        "recordings": arguments.audio,
-        "memories": arguments.memories,
-        "wishes": arguments.wishes,
-        "consent": consent,
-    }
-
-
-def _cost(draft: Draft) -> str:
-    return f"{draft.cost.voice_slots} voice slot and {draft.cost.voice_changes} of this month's voice changes"
-
-
 def _loopback(address: str) -> tuple[str, int]:
     """Only this machine: there is no authentication yet that could let others in."""
     host, _, port = address.rpartition(":")
@@ -355,5 +243,19 @@ def _loopback(address: str) -> tuple[str, int]:
 # Printing
 
 
+def _told(spec: Spec, draft: Draft) -> str:
+    return f"{draft} The file says whose consent there is." if spec.consent and draft.questions else str(draft)
+
+
+def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:
+    shown = draft.model_dump(mode="json")
+    return {"spec": spec.model_dump(mode="json"), **shown}
+
+
+def print_text(text: object) -> None:
+    """A result as a person reads it."""
+    print(commanded(str(text)))
+
+
 def print_json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    print(commanded(json.dumps(document, ensure_ascii=False, indent=2)))

@@ -7,7 +7,7 @@ import argparse
 from storykeeper_tools.errors import BadInput, NeedsConfirm
 from storykeeper_tools.provisioning.reconcile import Reconcile, Report
 
-from .commands import opened, print_json
+from .commands import opened, print_json, print_text
 from .terminal import Terminal
 
 
@@ -25,7 +25,7 @@ async def reconcile(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({**report.model_dump(mode="json"), "clean": report.clean})
     else:
-        print(report)
+        print_text(report)
     return 0 if report.clean else BadInput.exit_code
 
 

@@ -7,7 +7,7 @@ import argparse
 from storykeeper_tools.errors import NeedsConfirm
 from storykeeper_tools.retirement import Retired
 
-from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json
+from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text
 from .terminal import Terminal
 from .wiring import Storykeeper
 
@@ -21,7 +21,7 @@ async def retire(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(told.model_dump(mode="json"))
     else:
-        print(_command(told, arguments) if told.status == "needs_confirm" else told)
+        print_text(_command(told, arguments) if told.status == "needs_confirm" else told)
     return {"needs_confirm": NeedsConfirm.exit_code, "forgetting": STILL_GOING}.get(told.status, 0)
 
 

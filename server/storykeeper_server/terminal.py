@@ -14,6 +14,8 @@ from storykeeper_tools.companion.spec import ConsentBlock, Status
 from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.sessions import SignedUrl
 
+from .wording import commanded
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -40,7 +42,7 @@ class Terminal:
         return Progress(self.console)
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(commanded(text), markup=False, highlight=False)
 
     async def confirm(self, question: str) -> bool:
         if self.yes:
@@ -95,7 +97,8 @@ def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool) ->
     rows += [("talk", _talk(link, embedded))] if link else []
     rows += [("note", warning) for warning in view.warnings]
     flag = " --sandbox" if embedded else ""
-    rows += [("next", f"storykeeper show {view.companion}{flag}" if view.status == "done" else view.next)]
+    talk = f"storykeeper show {view.companion}{flag}" + ("" if embedded or link else " --link, for a link to talk")
+    rows += [("next", talk if view.status == "done" else view.next)]
     head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
     return "\n".join([head, *(f"  {name:<10}{text}" for name, text in rows)])
 

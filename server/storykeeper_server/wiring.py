@@ -150,7 +150,7 @@ def wire(
         Account(elevenlabs, workspace),
         Voices(elevenlabs, ensure, consents, stager, workspace),
         KnowledgeBase(elevenlabs, ensure, stager, workspace),
-        Agents(elevenlabs, ensure, ledger, workspace),
+        Agents(elevenlabs, ensure, ledger, workspace, runs),
         sessions,
         companions,
         retirement,

@@ -202,6 +202,24 @@ def test_nothing_starts_while_a_file_is_wrong(tmp_path: Path, spoil: str) -> Non
         assert "family/person-2/companion.yaml, line 5: voice.speed: Input should be less than or equal to 1.2\n" in err
 
 
+@pytest.mark.parametrize("new", [None, 0, 1])
+def test_two_of_one_name_have_to_be_told_apart(tmp_path: Path, new: int | None) -> None:
+    """Neither takes the other's place: one of them says that it is `new`, whichever it is."""
+    with place(tmp_path) as here:
+        for n in range(2):
+            file = here.companion(n, "companion: new\n" if n == new else "")
+            file.write_text(file.read_text().replace(f"Person {n}", "Dorothy"))
+        code, events, err = here.apply("--yes")
+        made = here.count()
+
+    told = [event["event"] for event in events]
+    if new is None:
+        assert (code, made, told) == (4, of_each(0), ["invalid", "summary"]), err
+        assert "which_companion" in err
+    else:
+        assert (code, made, told.count("done")) == (0, of_each(2), 2), err
+
+
 def test_spending_is_confirmed_once_for_all(tmp_path: Path) -> None:
     """Without a terminal nobody does."""
     with place(tmp_path) as here:
@@ -212,6 +230,22 @@ def test_spending_is_confirmed_once_for_all(tmp_path: Path) -> None:
 
     assert (code, made) == (3, of_each(0))
     assert events[-1]["error"]["code"] == "needs_confirm"
+
+
+def test_a_change_is_confirmed_though_nothing_is_spent(tmp_path: Path) -> None:
+    """Without a yes the agent stays as it was."""
+    with place(tmp_path) as here:
+        file = here.companion(1)
+        here.apply("--yes")
+        file.write_text(file.read_text() + "voice: {speed: 1.1}\n")
+        code, events, _ = here.apply()
+        agents = here.http.get("/v1/convai/agents", headers={"xi-api-key": "sandbox"}).json()["agents"]
+        agent = here.http.get(f"/v1/convai/agents/{agents[0]['agent_id']}", headers={"xi-api-key": "sandbox"}).json()
+        agreed, *_ = here.apply("--yes")
+
+    assert (code, events[-1]["error"]["code"]) == (3, "needs_confirm")
+    assert agent["conversation_config"]["tts"]["speed"] == 0.9
+    assert agreed == 0
 
 
 def test_what_nobody_waits_for_is_carried_by_whoever_is_there(tmp_path: Path) -> None:

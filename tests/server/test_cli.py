@@ -269,6 +269,30 @@ async def test_a_companion_yaml_is_provisioned_with_its_own_consent(storykeeper:
     assert first.json["agent_id"] == again.json["agent_id"]
 
 
+async def test_a_plan_is_carried_out_by_its_id(storykeeper: Any) -> None:
+    """What `plan` says comes next works, and so does what `show` says."""
+    plan = await storykeeper("plan", str(EXAMPLE / "companion.yaml"), "--sandbox")
+    next = re.search(r"Next: storykeeper (provision --plan plan_\w+)", plan.out)
+    assert next, plan.out
+    without_consent = await storykeeper(*next[1].split(), "--yes", "--sandbox")
+    await storykeeper("provision", str(EXAMPLE / "companion.yaml"), "--yes", "--sandbox")
+    again = await storykeeper(*next[1].split(), "--yes", "--json", "--sandbox")
+    shown = await storykeeper("show", "Dorothy", "--link", "--json", "--sandbox")
+
+    assert (without_consent.code, "needs_consent" in without_consent.err) == (3, True)
+    assert (again.code, again.json["status"]) == (0, "done"), again.err
+    assert shown.json["signed_url"].startswith("ws")
+
+
+async def test_a_worker_that_could_do_nothing_says_so(storykeeper: Any, sandbox_url: str) -> None:
+    """Without a key, or with one that nobody accepts."""
+    there = {"STORYKEEPER_ELEVENLABS_URL": sandbox_url}
+    none = await storykeeper("worker", **there)
+    wrong = await storykeeper("worker", ELEVENLABS_API_KEY="wrong", **there)
+    assert (none.code, "auth_missing" in none.err) == (5, True), none.err
+    assert (wrong.code, "auth_invalid" in wrong.err) == (5, True), wrong.err
+
+
 async def test_a_sentence_may_just_ask(storykeeper: Any) -> None:
     """An answer is a result, not an error."""
     ran = await storykeeper("provision", "--sandbox", "How much quota is left?")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from stage import EXAMPLE, Stage
+from stage import EXAMPLE, Held, Stage
 from storykeeper_tools.companion.changes import Changes
 from storykeeper_tools.companion.spec import Wish
-from storykeeper_tools.errors import BadInput, Conflict, NotFound, StorykeeperError, UnexpectedAnswer
+from storykeeper_tools.errors import (
+    BadInput,
+    Busy,
+    Conflict,
+    NotFound,
+    StorykeeperError,
+    Unavailable,
+    UnexpectedAnswer,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -256,9 +265,107 @@ async def test_a_patch_whose_answer_was_lost_is_looked_at_again(stage: Stage) ->
     plan = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
     stage.faults.due = [("PATCH", view.agent_id, "reset after")]
     after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    [agent] = [row for row in stage.keeper.ledger.every() if row.kind == "agent"]
+    told = [entry.event for entry in stage.keeper.ledger.journal.entries(agent.marker) if entry.id == agent.id]
 
     assert after.status == "done"
     assert writes(stage) == [("PATCH", AGENT + view.agent_id)]
+    assert told == ["made", "change", "changed"]
+
+
+async def test_a_new_language_is_one_patch(stage: Stage) -> None:
+    """What is sent of a part that has several forms says which one it is."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", companion=view.companion, changes=Changes(language="de"))
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+
+    assert (after.status, agent.language) == ("done", "de")
+    assert writes(stage) == [("PATCH", AGENT + view.agent_id)]
+
+
+async def changing(stage: Stage, view: Any) -> tuple[Held, asyncio.Task[Any]]:
+    """A change whose PATCH is on its way."""
+    plan = await stage.call("plan_companion", companion=view.companion, changes=Changes(wishes="slowly"))
+    stage.faults.inner = held = Held(stage.faults.inner, AGENT + view.agent_id, "PATCH")
+    run = asyncio.create_task(stage.call("provision_companion", plan_id=plan.plan_id))
+    await held.came.wait()
+    return held, run
+
+
+async def test_nothing_else_is_done_with_an_agent_that_is_being_changed(stage: Stage) -> None:
+    """Lists are replaced as a whole, so one of the two would be lost."""
+    view = await made(stage)
+    extra = await stage.call("upload_knowledge_base", text="The sea.", title="Extra")
+    held, run = await changing(stage, view)
+    update = {"agent_id": view.agent_id, "add_documents": [extra.documents[0].id]}
+    with pytest.raises(Busy):
+        await stage.call("update_agent", **update)
+    held.go_on.set()
+    await run
+    await stage.call("update_agent", **update)
+
+    agent = await stage.call("get_agent", agent_id=view.agent_id)
+    assert [d.id for d in agent.documents] == [*(d.id for d in view.documents), extra.documents[0].id]
+    assert "slowly" in agent.conversation_config["agent"]["prompt"]["prompt"]
+
+
+async def test_a_pause_is_not_begun_beside_a_change(stage: Stage) -> None:
+    """Also where the change began while the pause looked at the account."""
+    view = await made(stage)
+    stage.faults.inner = looking = Held(stage.faults.inner, "/v1/user")
+    pause = asyncio.create_task(stage.call("retire_companion", companion=view.companion, action="pause"))
+    await looking.came.wait()
+    held, run = await changing(stage, view)
+    looking.go_on.set()
+    with pytest.raises(Busy):
+        await pause
+    held.go_on.set()
+
+    assert (await run).status == "done"
+
+
+async def test_a_change_leaves_what_came_of_its_agent_meanwhile(stage: Stage) -> None:
+    """A pause by another process is kept."""
+    view = await made(stage)
+    held, run = await changing(stage, view)
+    agent = stage.keeper.ledger.by_remote_id(view.agent_id)
+    assert agent
+    stage.keeper.ledger.keep_pause(agent, {"daily_limit": 50})
+    held.go_on.set()
+    await run
+    kept = stage.keeper.ledger.by_remote_id(view.agent_id)
+
+    assert kept
+    assert kept.before_pause == {"daily_limit": 50}
+
+
+async def test_an_agent_that_was_deleted_during_a_change_stays_deleted(stage: Stage) -> None:
+    """No row says that there is one."""
+    view = await made(stage)
+    held, run = await changing(stage, view)
+    agent = stage.keeper.ledger.by_remote_id(view.agent_id)
+    assert agent
+    stage.keeper.ledger.lose(agent)
+    held.go_on.set()
+    with pytest.raises(NotFound):
+        await run
+
+    assert stage.keeper.ledger.by_remote_id(view.agent_id) is None
+
+
+async def test_a_document_that_says_gone_and_isnt_is_not_believed(stage: Stage) -> None:
+    """It stays in the ledger, and the same plan deletes it."""
+    view = await made(stage)
+    plan = await stage.call("plan_companion", spec=dorothy(memories=[]))
+    stage.faults.due = [("DELETE", view.documents[0].id, "forgets")]
+    with pytest.raises(Unavailable, match="is still there"):
+        await stage.call("provision_companion", plan_id=plan.plan_id)
+    standing = stage.keeper.ledger.by_remote_id(view.documents[0].id)
+    after = await stage.call("provision_companion", plan_id=plan.plan_id)
+
+    assert standing
+    assert (after.status, after.documents) == ("done", [])
 
 
 async def test_a_document_that_others_use_stays(stage: Stage) -> None:
@@ -283,6 +390,52 @@ async def test_an_outage_is_told_and_nothing_is_planned_in_the_dark(stage: Stage
     stage.faults.due = [("GET", view.agent_id, "500 before")] * 5
     with pytest.raises(StorykeeperError, match=view.agent_id):
         await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+
+
+async def test_a_change_that_came_too_late_leaves_the_companion_as_it_is(stage: Stage) -> None:
+    """It was paused meanwhile: it shows as paused, then as done, and the change is to be planned again."""
+    view = await made(stage)
+    late = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    await stage.call("retire_companion", companion=view.companion, action="pause")
+    with pytest.raises(Conflict, match="was changed since"):
+        await stage.call("provision_companion", plan_id=late.plan_id)
+    assert (await stage.call("get_companion", companion="Dorothy")).status == "paused"
+    await stage.call("retire_companion", companion=view.companion, action="resume")
+    shown = await stage.call("get_companion", companion="Dorothy")
+    assert (shown.status, shown.plan_id) == ("done", view.plan_id)
+    with pytest.raises(Conflict, match="out of date"):
+        await stage.call("provision_companion", plan_id=late.plan_id)
+    again = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    assert (await stage.call("provision_companion", plan_id=again.plan_id)).status == "done"
+
+
+async def test_a_change_that_was_made_is_not_gone_back_behind(stage: Stage) -> None:
+    """Though running it again comes too late: what is left to do is planned, and nobody's change is lost."""
+    view = await made(stage)
+    change = await stage.call("plan_companion", spec=dorothy(wishes="slowly"))
+    await stage.call("provision_companion", plan_id=change.plan_id)
+    would = await stage.call("delete_resource", id=view.voice_id)
+    await stage.call("delete_resource", id=view.voice_id, confirm=would.confirm)
+    with pytest.raises(Conflict, match="was changed since"):
+        await stage.call("provision_companion", plan_id=change.plan_id)
+    shown = await stage.call("get_companion", companion="Dorothy")
+    assert (shown.status, shown.plan_id) == ("failed", change.plan_id)
+    assert "plan_companion" in shown.next
+
+
+@pytest.mark.parametrize("noise", [True, False])
+async def test_a_voice_that_is_kept_says_what_it_can_not_be_given(stage: Stage, noise: bool) -> None:
+    """Noise is removed when a voice is made, and not later."""
+    await made(stage)
+    plan = await stage.call("plan_companion", spec=dorothy(voice={"remove_background_noise": noise}))
+    assert any("remove_background_noise" in warning for warning in plan.warnings) == noise
+
+
+async def test_a_change_brings_no_recording_twice(stage: Stage) -> None:
+    """It brings none at all, and isn't warned of any."""
+    await made(stage)
+    plan = await stage.call("plan_companion", companion="Dorothy", changes=Changes(wishes="slowly"))
+    assert not [warning for warning in plan.warnings if "more than once" in warning]
 
 
 async def test_a_change_that_the_service_forgets_is_told(stage: Stage) -> None:

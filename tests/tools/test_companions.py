@@ -281,7 +281,7 @@ async def test_state_is_readable_by_its_owner_only(stage: Stage) -> None:
 
 
 async def test_an_agent_that_is_not_stored_as_sent_is_never_opened(judge: Judge, tmp_path: Path) -> None:
-    """Not by the next process either: until it was seen to be private and guarded it isn't done."""
+    """Not by the next process either: until it was made, and seen to be, private and guarded it isn't done."""
     remote = State(None)
     async with open_stage(judge, tmp_path, state=remote) as stage:
         plan = await stage.call("plan_companion", spec=dorothy())
@@ -294,11 +294,14 @@ async def test_an_agent_that_is_not_stored_as_sent_is_never_opened(judge: Judge,
             agent.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}}
         )
     async with open_stage(judge, tmp_path, state=remote) as stage:
+        stage.faults.due = [("PATCH", agent.agent_id, "forgets")]
         with pytest.raises(UnexpectedAnswer, match=r"platform_settings\.auth"):
             await stage.call("provision_companion", plan_id=plan.plan_id)
         with pytest.raises(NotFound, match="not finished"):
             await stage.call("get_signed_url", of=plan.companion)
         assert (await stage.call("get_companion", companion="Dorothy")).status == "failed"
+        assert (await stage.call("provision_companion", plan_id=plan.plan_id)).status == "done"
+        assert (await stage.call("get_agent", agent_id=agent.agent_id)).private
 
 
 async def test_two_people_never_share_an_id(stage: Stage, tmp_path: Path, recording: Any) -> None:
@@ -420,6 +423,22 @@ async def test_a_plan_of_which_nothing_was_made_gives_way_to_a_better_one(
     await stage.call("plan_companion", spec=dorothy(recordings=["other.wav", str(EXAMPLE / "recording.mp3")]))
     better = await stage.call("plan_companion", spec=dorothy())
     assert [c.companion for c in (await stage.call("list_companions")).companions] == [better.companion]
+
+
+async def test_a_plan_that_gave_way_leaves_nothing(stage: Stage, tmp_path: Path, recording: Any) -> None:
+    """Nobody could forget it any more: its staged files and its consent go, too; what the better one needs stays."""
+    (tmp_path / "other.wav").write_bytes(recording(40))
+    worse = await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"]))
+    await stage.call("record_consent", companion=worse.companion, kind="self", granted_by="Dorothy")
+    better = await stage.call("plan_companion", spec=dorothy())
+    plan = stage.keeper.ledger.plan(better.plan_id)
+    assert plan
+    wanted = {*plan.hashes, *(memory.sha256 for memory in plan.memories)}
+    assert {blob.name for blob in (stage.keeper.settings.folder / "blobs").iterdir()} == wanted
+    assert stage.keeper.ledger.planned() == [better.companion]
+    assert stage.keeper.ledger.consents(worse.companion) == []
+    with pytest.raises(NotFound):
+        await stage.call("provision_companion", plan_id=worse.plan_id)
 
 
 async def test_the_plan_and_its_question_name_the_recordings(stage: Stage) -> None:

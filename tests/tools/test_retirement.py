@@ -245,6 +245,23 @@ def _marker(keeper: Storykeeper) -> str:
     return companion.marker
 
 
+async def test_what_cannot_be_begun_uses_no_token_up(open_service: Callable[..., Served]) -> None:
+    """A row that can't be read stops it; put right, the same token does."""
+    service = open_service()
+    async with service.process() as keeper:
+        view = await made(keeper)
+        shown = await call(keeper, "retire_companion", companion="Dorothy", action="forget")
+        database = keeper.ledger.database
+        database.query("INSERT INTO runs VALUES ('plan_spoilt', ?, 'failed', '{}')", view.companion)
+        with pytest.raises(Conflict, match="isn't as it was written"):
+            await call(keeper, "retire_companion", companion="Dorothy", action="forget", confirm=shown.confirm)
+        standing = left(service)
+        database.query("DELETE FROM runs WHERE plan = 'plan_spoilt'")
+        done = await call(keeper, "retire_companion", companion="Dorothy", action="forget", confirm=shown.confirm)
+
+    assert (len(standing), done.status, left(service)) == (4, "forgotten", [])
+
+
 async def test_a_ledger_holds_no_token(open_service: Callable[..., Served], tmp_path: Path) -> None:
     """Only its hash: whoever reads the file can't confirm anything."""
     async with open_service().process() as keeper:
@@ -512,12 +529,28 @@ async def test_one_thing_is_deleted_and_who_will_miss_it_is_said(
         with pytest.raises(NeedsConfirm):
             await call(keeper, "delete_resource", id=view.documents[1].id, confirm=shown.confirm)
 
-    assert f"{view.companion} will be without this {kind}" in str(shown)
+    assert f"{view.companion} will be without this {kind}, until it is planned again" in str(shown)
     assert done.receipt
     assert [(item.id, item.status, item.gone) for item in done.receipt.items] == [(id, 200, True)]
     assert again.receipt == done.receipt
     assert faults == []
     assert len(left(service)) == 3
+
+
+async def test_a_newer_thing_outlives_the_deletion_of_the_older(open_service: Callable[..., Served]) -> None:
+    """Somebody made it anew while the last look was under way: its row stays."""
+    async with open_service().process() as keeper:
+        view = await made(keeper)
+        old = keeper.ledger.by_remote_id(view.voice_id)
+        assert old
+        keeper.ledger.lose(old)
+        new = keeper.ledger.intend(old.model_copy(update={"state": "intended", "id": "", "nonce": "new"}))
+        keeper.ledger.keep_made(new.model_copy(update={"state": "made", "id": "newer"}))
+        receipt = keeper.retirement.receipts.open(old.id, old.marker)
+        keeper.retirement.erasing.resource(old, receipt.receipt_id, [])
+        kept = keeper.ledger.by_remote_id("newer")
+
+    assert kept
 
 
 async def test_an_orphan_with_a_marker_may_be_deleted_and_nothing_else(open_service: Callable[..., Served]) -> None:
@@ -549,3 +582,24 @@ async def test_a_server_that_only_reads_deletes_nothing(open_service: Callable[.
         reading = {tool.name for tool in offered(replace(keeper.settings, read_only=True), keeper.tools)}
 
     assert not reading & {"retire_companion", "delete_resource"}
+
+
+@pytest.mark.parametrize("kind", ["voice", "document"])
+async def test_what_was_deleted_is_missed_until_it_is_planned_again(
+    open_service: Callable[..., Served], kind: str
+) -> None:
+    """The companion isn't done, says what it lacks, gives nobody a voice that is gone, and is made whole by a plan."""
+    async with open_service().process() as keeper:
+        view = await made(keeper)
+        id = view.voice_id if kind == "voice" else view.documents[0].id
+        shown = await call(keeper, "delete_resource", id=id)
+        await call(keeper, "delete_resource", id=id, confirm=shown.confirm)
+        lacking = await call(keeper, "get_companion", companion="Dorothy")
+        assert lacking.status == "planned"
+        assert [warning for warning in lacking.warnings if f"the {kind} '" in warning and "was deleted" in warning]
+        if kind == "voice":
+            with pytest.raises(NotFound, match="voice of that companion was deleted"):
+                await call(keeper, "get_signed_url", of=view.companion)
+        whole = await made(keeper)
+        assert (whole.status, len(whole.documents)) == ("done", len(view.documents))
+        assert await call(keeper, "get_signed_url", of=view.companion)

@@ -96,7 +96,7 @@ async def test_before_it_is_done_the_way_to_wait_is_named(open_service: Callable
         assert "it goes on while a Storykeeper is open" in text
     for text in paused:
         assert "is waiting_for_worker" in text
-        assert f"goes on when a Storykeeper is opened; call provision_companion(plan_id={plan.plan_id})" in text
+        assert f"`storykeeper worker` is started; call provision_companion(plan_id={plan.plan_id})" in text
     assert (waiting.endswith(": queued"), alone.endswith(": waiting_for_worker")) == (True, True)
 
 
@@ -142,7 +142,8 @@ async def test_what_waits_for_a_person_says_what_to_do_and_goes_on_afterwards(
     assert refused.startswith(f"{code} · ")
     assert refused.endswith(f"; then call {again} again"), refused
     assert (advice in refused, "exists: " in refused) == (True, True)
-    assert (shown.status, rows) == ("parked", f"{plan.companion} (Dorothy): parked")
+    assert (shown.status, rows.startswith(f"{plan.companion} (Dorothy): parked ({code}: ")) == ("parked", True), rows
+    assert any(warning.startswith(f"it waits: {code}: ") for warning in shown.warnings)
     assert f"it waits ({reason}) and goes on when {again} is called" in shown.next
     assert "is done" in after
     assert (len(clones), service.names("voice")) == (1, ["Dorothy"])
@@ -179,7 +180,8 @@ async def test_what_failed_says_what_there_is_and_is_called_again(open_service: 
         after = await said(keeper, plan.plan_id)
     assert "exists: Dorothy (" in refused
     assert "Cork" in refused
-    assert (shown.status, rows) == ("failed", f"{plan.companion} (Dorothy): failed")
+    assert (shown.status, rows.startswith(f"{plan.companion} (Dorothy): failed (")) == ("failed", True), rows
+    assert any(warning.startswith("it failed: ") for warning in shown.warnings)
     assert shown.next == (
         f"call provision_companion(plan_id={plan.plan_id}); what exists is kept and nothing is made twice"
     )

@@ -18,6 +18,7 @@ from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
 from .errors import (
     BadInput,
+    Busy,
     Conflict,
     MissingPermission,
     NotFound,
@@ -31,6 +32,7 @@ from .provisioning.kinds import UNPROVEN, WantedAgent
 from .provisioning.ledger import Ledger, Resource
 from .provisioning.payload import DocumentRef
 from .provisioning.plan import contents, marker
+from .provisioning.runs import Runs
 from .provisioning.tree import at, differences, merged, missing, rows, smallest, tree
 from .provisioning.verify import verify
 from .provisioning.workspace import Workspace
@@ -105,6 +107,7 @@ class Agents:
     ensure: Ensure
     ledger: Ledger
     workspace: Workspace
+    runs: Runs
     _changing: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock], repr=False)
 
     async def list_agents(self, ids: list[str] | None = None, page: str | None = None) -> AgentList:
@@ -162,7 +165,7 @@ class Agents:
         remove_documents: Documents = [],
     ) -> Changed:
         """Change an agent of ours: only what is named, with before and after. Documents are added, never lost."""
-        self._ours(agent_id)
+        self._free(agent_id)
         # Documents are a list, which the service replaces: two changes at once would lose one of them.
         async with self._changing.setdefault(agent_id, asyncio.Lock()):
             before = await self.elevenlabs.agent(agent_id)
@@ -184,12 +187,13 @@ class Agents:
         if not patch:
             raise BadInput("there is nothing to change", next="name at least one field to change")
         gaps = missing(patch, stored)
+        known = self._free(before.agent_id)
         if not gaps:
+            self.ledger.note_changed(known)  # where the answer was lost the last time
             return Changed(agent_id=before.agent_id, changes=[])
-        known = self._ours(before.agent_id)
         self.ledger.note("change", known)
         await self.elevenlabs.patch_agent(before.agent_id, smallest(patch, stored))
-        self.ledger.note("changed", known)
+        self.ledger.note_changed(known)
         after = (await self.elevenlabs.agent(before.agent_id)).model_dump()
         lost = missing(patch, after)
         if lost:
@@ -225,6 +229,13 @@ class Agents:
             raise NotFound("no agent with that id was made by this workspace", exists="nothing was changed")
         if known.kind != "agent":
             raise WrongKind(f"that is the id of a {known.kind}, not of an agent", exists="nothing was changed")
+        return known
+
+    def _free(self, agent_id: str) -> Resource:
+        """One of ours with which nothing else is being done. Raises Busy."""
+        known, going = self._ours(agent_id), self.runs.going()
+        if any(c.id in going for c in self.ledger.companions() if c.marker == known.marker):
+            raise Busy("its companion is being made, changed or forgotten", exists="nothing was changed")
         return known
 
 

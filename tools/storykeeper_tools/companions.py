@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,17 +14,19 @@ from .companion.memories import about as mentioning
 from .companion.persona import phrases
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
-from .errors import BadInput, StorykeeperError, from_row
+from .errors import BadInput, Conflict, MissingPermission, StorykeeperError, UpstreamError, from_row
 from .provisioning.consents import About, Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
 from .provisioning.ensure import standing
 from .provisioning.ledger import Companion, Resource
+from .provisioning.marked import marked
 from .provisioning.observing import observe
-from .provisioning.plan import Draft, Plan, StagedMemory
+from .provisioning.plan import Draft, Plan, StagedMemory, marker
 from .provisioning.planner import Planner
 from .provisioning.runs import UNFINISHED, Run
 from .provisioning.staging import Staged, Stager
+from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
 
 Standing = Literal[
@@ -67,9 +68,12 @@ class CompanionRow(BaseModel):
     name: str
     status: Standing
     agent_id: str | None
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.companion} ({self.name}): {self.status}" + (f", agent {self.agent_id}" if self.agent_id else "")
+        reason = f" ({self.why})" if self.why else ""
+        agent = f", agent {self.agent_id}" if self.agent_id else ""
+        return f"{self.companion} ({self.name}): {self.status}{reason}{agent}"
 
 
 class CompanionList(BaseModel):
@@ -126,10 +130,28 @@ class Companions:
         obstacle = await self.workspace.survey()
         companion = self.planner.identify(spec, [recording.sha256 for recording in staged.recordings])
         live = await observe(self.elevenlabs, self.planner.made_of(companion))
+        stray = await self._stray(companion)
         draft = self.planner.draw(companion, spec, staged, live, overwrite=overwrite)
+        draft.warnings += stray
         if obstacle and draft.cost.voice_slots:
             draft.warnings.append(f"{obstacle.code}: {obstacle.what}")
         return draft
+
+    async def _stray(self, companion: str) -> list[str]:
+        """A warning where ElevenLabs knows a companion that this ledger has never heard of."""
+        mark, ledger = marker(self.workspace.name, companion), self.planner.ledger
+        if ledger.resources(mark) or ledger.journal.entries(mark):
+            return []
+        try:
+            found = await marked(self.elevenlabs, mark, {"agent", "document"})
+        except (UpstreamError, MissingPermission) as error:
+            return [f"it wasn't looked whether ElevenLabs has this companion already ({error.code})"]
+        if not found:
+            return []
+        return [
+            f"ElevenLabs has this companion already ({found[0].kind} {found[0].id}), made on another computer or before"
+            " this ledger: run `storykeeper reconcile --adopt` first, or all of it is made a second time"
+        ]
 
     def _kept(self, companion: Companion, plan: Plan, remove: list[str]) -> list[StagedMemory]:
         """The memories of a plan but for some, which go by title or document id."""
@@ -164,14 +186,17 @@ class Companions:
         self, plan_id: str, wait_seconds: Wait = 45, *, caller: Caller = NOBODY
     ) -> CompanionView:
         """Run a plan: voice, documents, agent. Spends what the plan says. The same plan never makes anything twice."""
-        plan, _ = self.planner.current(plan_id)
+        plan, companion = self.planner.current(plan_id)
         if not self.consents.covering(about_plan(plan)):
             await self.consents.ask(about_plan(plan), caller)
-        companion = self.planner.take_up(plan)
-        if not self.planner.finished(companion):
+            plan, companion = self.planner.current(plan_id)  # a newer one may have been drawn meanwhile
+        if companion.plan_id != plan_id or not self.planner.finished(companion):
             await self.workspace.check_once()
-            self.engine.submit(plan)
-            await self._watch(plan, wait_seconds, caller)
+            self.engine.submit(plan, self.planner.take_up)
+            companion = self.planner.known(plan.companion)
+            total = len(plan.memories) + 7
+            await caller.report(0, total, "starting")
+            await watch(self.engine, plan_id, wait_seconds, caller, total)
         run = self.engine.look(plan_id)
         if run and run.state in {"failed", "parked"} and run.result and run.result.error:
             error = from_row(run.result.error)
@@ -191,9 +216,15 @@ class Companions:
 
     async def list_companions(self) -> CompanionList:
         """All companions of this workspace."""
-        views = [self._view(c, self.engine.look(c.plan_id)) for c in self.planner.ledger.companions()]
-        rows = [CompanionRow(companion=v.companion, name=v.name, status=v.status, agent_id=v.agent_id) for v in views]
+        rows = [self._row(companion) for companion in self.planner.ledger.companions()]
         return CompanionList(companions=rows, workspace=self.workspace.name)
+
+    def _row(self, companion: Companion) -> CompanionRow:
+        run = self.engine.look(companion.plan_id)
+        status, agent = self._status(companion, run), self.planner.agent(companion)
+        return CompanionRow(
+            companion=companion.id, name=companion.name, status=status, agent_id=agent, why=_why(status, run)
+        )
 
     async def _subject(self, companion: str, name: str, recordings: list[str], deceased: bool) -> About:
         """Whose consent it is, and the hashes of the bytes it is about."""
@@ -204,23 +235,11 @@ class Companions:
         hashes = await self.stager.hashes(recordings)
         return About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
 
-    async def _watch(self, plan: Plan, seconds: float, caller: Caller) -> None:
-        """Tell progress until the run ends or the time is over. Who watches doesn't own the run."""
-        until = time.monotonic() + seconds
-        total = len(plan.memories) + 7
-        run, told = self.engine.look(plan.plan_id), 0
-        await caller.report(0, total, "starting")
-        while run and run.state in UNFINISHED and (left := until - time.monotonic()) > 0:
-            run = await self.engine.changed(run, left)
-            for step in run.steps[told:] if run else []:
-                told += 1
-                await caller.report(told, max(total, told + 1), step)
-
     def _view(self, companion: Companion, run: Run | None) -> CompanionView:
         made = self.planner.made(companion)
         status = self._status(companion, run)
         current, left_over = self._sorted(companion, made)
-        planned = companion.planned
+        planned, why = companion.planned, _why(status, run)
         return CompanionView(
             companion=companion.id,
             name=companion.name,
@@ -233,6 +252,7 @@ class Companions:
             done=run.steps if run else [],
             memories=[],
             warnings=[
+                *([f"it {'waits' if status == 'parked' else 'failed'}: {why}"] if why else []),
                 *(run.result.warnings if run and run.result else []),
                 *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
                 *([f"a change is planned: provision_companion(plan_id={planned})"] if planned else []),
@@ -253,10 +273,12 @@ class Companions:
             return "forgetting"
         if run and run.state in UNFINISHED:
             return run.state if self.engine.carried() else "waiting_for_worker"
-        if run and run.state != "done":
+        if run and run.state == "parked":
             return run.state
         if any(resource.before_pause is not None for resource in self.planner.made(companion)):
             return "paused"
+        if run and run.state == "failed":
+            return run.state
         return "done" if self.planner.finished(companion) else "planned"
 
     def _about(self, companion: Companion, topic: str) -> list[str]:
@@ -293,6 +315,12 @@ def _on(error: StorykeeperError, run: Run) -> str:
     return error.next
 
 
+def _why(status: Standing, run: Run | None) -> str:
+    """What keeps a run from being done."""
+    error = run.result.error if run and run.result else None
+    return f"{error['code']}: {error['what']}" if error and status in {"failed", "parked"} else ""
+
+
 def _next(status: Standing, companion: Companion, run: Run | None) -> str:
     again = f"provision_companion(plan_id={companion.plan_id})"
     settled = {
@@ -305,8 +333,13 @@ def _next(status: Standing, companion: Companion, run: Run | None) -> str:
     if status in {"queued", "running"}:
         return f"call {again} again to wait, or get_companion to look; it goes on while a Storykeeper is open"
     if status == "waiting_for_worker":
-        return f"it is paused, and goes on when a Storykeeper is opened; call {again} to go on here"
+        return (
+            "it is paused, and goes on when an assistant with Storykeeper or `storykeeper worker` is started;"
+            f" call {again} to go on here"
+        )
     if status == "parked" and run:
         alone = " by itself in a minute while a Storykeeper is open" if run.again_at else f" when {again} is called"
         return f"it waits ({run.reason}) and goes on{alone}; what exists is kept and nothing is made twice"
+    if run and run.result and run.result.error and run.result.error["code"] == Conflict.code:
+        return "plan it again with plan_companion; what exists is kept and nothing is made twice"
     return f"call {again}; what exists is kept and nothing is made twice"

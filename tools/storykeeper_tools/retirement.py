@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -26,6 +25,7 @@ from .provisioning.planner import Planner
 from .provisioning.receipts import Item, Receipt, Receipts
 from .provisioning.removal import Removal, removal
 from .provisioning.runs import UNFINISHED, Run
+from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
 
 Action = Literal["pause", "resume", "forget"]
@@ -81,6 +81,7 @@ class Retirement:
         known = self.planner.known(companion)
         self._refuse_busy(known)
         await self.workspace.check()
+        self._refuse_busy(known)  # a change may have begun meanwhile, which reads whether it is paused
         agent = next((resource for resource in self.planner.made(known) if resource.kind == "agent"), None)
         if agent is None:
             raise Conflict(f"{known.id} has no agent yet, so nobody can talk to it", exists="nothing was changed")
@@ -98,8 +99,12 @@ class Retirement:
         if not confirm:
             effects = [f"{thing.kind} {id} '{title(thing.name)}'", *lacking]
             return self._proposed(id, effects, self.confirms.give("delete", id), f"delete_resource(id={id}, confirm=…)")
-        self.confirms.redeem(confirm, "delete", id)
-        task = asyncio.create_task(self._delete(thing.kind, id, thing.marker, known))
+        item = Item(kind=thing.kind, id=id)
+        with self.confirms.database.transaction():
+            self.confirms.redeem(confirm, "delete", id)
+            receipt = self.receipts.open(id, thing.marker).receipt_id
+            self.receipts.expect(receipt, [(item.kind, id)])
+        task = asyncio.create_task(self._delete(item, receipt, known))
         self._going.add(task)
         task.add_done_callback(self._going.discard)
         return self._deleted(id, await asyncio.shield(task))  # who gives up doesn't leave it half deleted
@@ -125,18 +130,20 @@ class Retirement:
         known = self._known(companion)
         going = removal(self.workspace.name, known.id if known else companion)
         begun = self.engine.look(going.plan_id)
+        fresh = begun is None or begun.state == "done"
         if known is None:
             if begun is None:
                 raise NotFound("there is no such companion in this workspace")
             # Its rows are erased, and what is left to do knows it by its marker only.
             going = Removal(plan_id=going.plan_id, companion=going.marker)
-        elif begun is None or begun.state == "done":
-            if not confirm:
-                return await self._show(known)
-            self.confirms.redeem(confirm, "forget", known.marker)
-        if known or (begun and begun.state != "done"):
-            self.engine.submit(going)
-            await self._watch(going.plan_id, seconds, caller)
+        elif fresh and not confirm:
+            return await self._show(known)
+        if known or not fresh:
+            with self.confirms.database.transaction():  # what can't be submitted uses no `confirm` up
+                if known and fresh:
+                    self.confirms.redeem(confirm, "forget", known.marker)
+                self.engine.submit(going)
+            await watch(self.engine, going.plan_id, seconds, caller)
         return self._outcome(known.id if known else companion, going)
 
     def _known(self, companion: str) -> Companion | None:
@@ -162,16 +169,6 @@ class Retirement:
         confirm = self.confirms.give("forget", companion.marker)
         call = f"retire_companion(companion={companion.id}, action=forget, confirm=…)"
         return self._proposed(companion.id, effects, confirm, call, warnings)
-
-    async def _watch(self, plan_id: str, seconds: float, caller: Caller) -> None:
-        """Tell progress until it ends or the time is over. Who watches doesn't own it."""
-        until = time.monotonic() + seconds
-        run, told = self.engine.look(plan_id), 0
-        while run and run.state in UNFINISHED and (left := until - time.monotonic()) > 0:
-            run = await self.engine.changed(run, left)
-            for step in run.steps[told:] if run else []:
-                told += 1
-                await caller.report(told, told + 1, step)
 
     def _outcome(self, companion: str, going: Removal) -> Retired:
         run = self.engine.look(going.plan_id)
@@ -215,15 +212,12 @@ class Retirement:
         owners = [c for c in self.planner.ledger.companions() if c.marker == thing.marker]
         for owner in owners:
             self._refuse_busy(owner)
-        return [f"{owner.id} will be without this {thing.kind}, until it is provisioned again" for owner in owners]
+        return [f"{owner.id} will be without this {thing.kind}, until it is planned again" for owner in owners]
 
-    async def _delete(self, kind: Kind, id: str, marker: str, known: Resource | None) -> Receipt:
-        item = Item(kind=kind, id=id)
-        receipt = self.receipts.open(id, marker).receipt_id
-        self.receipts.expect(receipt, [(kind, id)])
+    async def _delete(self, item: Item, receipt: str, known: Resource | None) -> Receipt:
         await self.deleting(receipt, item)
         self.erasing.resource(known, receipt, await strange(self.elevenlabs))
-        return self._past(id)
+        return self._past(item.id)
 
     def _past(self, id: str) -> Receipt:
         receipt = self.receipts.newest(id)

@@ -68,8 +68,11 @@ class Sessions:
         """The agent of a companion, or an agent of ours; nobody gets to talk to anything else."""
         companion = self.ledger.companion(plain_id(of))
         if companion:
-            for resource in self.ledger.resources(companion.marker):
+            made = [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
+            for resource in made:
                 if resource.kind == "agent" and resource.verified:
+                    if not any(other.kind == "voice" for other in made):
+                        raise NotFound("the voice of that companion was deleted", next="plan it again")
                     return self._open(resource)
             raise NotFound("that companion is not finished yet", next="call provision_companion with its plan")
         known = self.ledger.by_remote_id(of)

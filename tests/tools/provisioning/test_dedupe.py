@@ -74,11 +74,15 @@ async def requested(service: Served, method: str, *paths: str) -> int:
 
 
 async def test_a_run_without_doubt_asks_nothing(open_service: Callable[..., Served]) -> None:
-    """Where every answer was heard, no list is read."""
+    """Where every answer was heard, no list is read but those of planning."""
     service = open_service()
     async with service.process() as keeper:
+        await call(keeper, "plan_companion", spec=WISH)
+        before = await requested(service, "GET", *LISTS)
+        await call(keeper, "plan_companion", spec=WISH)
+        planning = await requested(service, "GET", *LISTS) - before
         assert (await provisioned(keeper)).status == "done"
-    assert await requested(service, "GET", *LISTS) == 0
+    assert await requested(service, "GET", *LISTS) == before + 2 * planning
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,33 @@ async def test_the_first_that_is_kept_stays(open_service: Callable[..., Served])
         keeper.ledger.keep_made(row)
         stands = keeper.ledger.keep_made(row.model_copy(update={"id": "second"}))
         settled = row.model_copy(update={"doubted": False})
-        keeper.ledger.settle(stands)
+        keeper.ledger.amend(stands, doubted=False)
         rows = keeper.ledger.resources("keep-1")
     assert (stands.id, stands.doubted) == ("first", True)
     assert rows == [settled]
+
+
+@pytest.mark.parametrize("more", [{"voice": {"speed": 1.1}}, {"language": "de"}], ids=["speed", "language"])
+async def test_what_an_older_plan_asked_for_becomes_what_the_newer_one_says(
+    open_service: Callable[..., Served], more: dict[str, object]
+) -> None:
+    """Its agent was made unheard: what differs is sent, so that nothing of it is called somebody's edit later."""
+    service = open_service()
+    wish = Wish.model_validate({**WISH.model_dump(exclude_unset=True), **more})
+    async with service.process() as keeper:
+        old = keeper.ledger.plan(await planned(keeper))
+        assert old
+        voice, *documents = await keeper.ensure(Direct(), [wanted.voice(old), *wanted.documents(old)])
+        agent = wanted.agent(old, wanted.body(old, voice, documents, "gemini-2.5-flash"))
+        keeper.ledger.intend(agent.intent())
+        await agent.create(keeper.elevenlabs, keeper.ensure.blobs)
+        new = await call(keeper, "plan_companion", spec=wish)
+        view = await call(keeper, "provision_companion", plan_id=new.plan_id)
+        stored = await call(keeper, "get_agent", agent_id=view.agent_id)
+        again = await call(keeper, "plan_companion", spec=wish)
+
+    assert (view.status, view.warnings[:-1]) == ("done", [])
+    assert (stored.language, stored.conversation_config["tts"]["speed"]) == (wish.language, wish.voice.speed)
+    assert {step.action for step in again.steps} == {"keep"}
+    assert not [warning for warning in again.warnings if warning.startswith("drift")]
+    assert len(service.names("agent")) == 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,32 @@ async def test_a_run_that_was_let_go_of_goes_on_where_it_was(tmp_path: Path, dat
         await ended(carrier, "plan_1.1")
 
     assert steps == ["first", "second after kept", "second after kept"]
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["take", "drop"])
+async def test_a_run_of_another_version_is_at_a_dead_end(tmp_path: Path, drop: bool) -> None:
+    """Nobody would take it up: it is told, so that it is begun anew, and it can be dropped."""
+    under_way = asyncio.Event()
+
+    async def carry(port: Port, run_id: str) -> str:
+        under_way.set()
+        await asyncio.Event().wait()
+        return "done"
+
+    url = address(tmp_path, None)
+    async with started(Durable(url, carry)) as carrier:
+        await carrier.take(["plan_1.1"])
+        await under_way.wait()
+    with closing(sqlite3.connect(tmp_path / "engine.sqlite")) as database, database:
+        database.execute("UPDATE workflow_status SET application_version = 'saga-1'")
+    async with started(Durable(url, carry)) as carrier:
+        if drop:
+            await carrier.drop(["plan_1.1"])
+        dead = await carrier.take(["plan_1.1"])
+        again = await carrier.take(["plan_1.1"])
+
+    assert dead == ([] if drop else ["plan_1.1"])
+    assert again == dead
 
 
 async def test_a_step_waits_for_a_ledger_that_is_out_of_reach(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from storykeeper_tools.provisioning.journal import Journal
+from storykeeper_tools.provisioning.journal import Fault, Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
+from storykeeper_tools.provisioning.receipts import Receipts
 from storykeeper_tools.provisioning.schema import opened
 
 KEY = b"k" * 32
@@ -57,6 +60,7 @@ def test_an_untouched_journal_is_intact_and_holds_no_names(tmp_path: Path, datab
         ("UPDATE heads SET seq = 3 WHERE chain = 'keep-1'", "the head, or consent.key, was changed"),
         ("DELETE FROM heads WHERE chain = 'keep-1'", "the head is missing"),
         ("UPDATE journal SET chain = 'keep-3' WHERE chain = 'keep-1'", "the head is missing"),
+        ("DELETE FROM journal WHERE chain = 'keep-1';DELETE FROM heads WHERE chain = 'keep-1'", "whole chain"),
     ],
 )
 def test_what_was_tampered_with_shows(tmp_path: Path, database_url: str | None, tampering: str, what: str) -> None:
@@ -68,6 +72,36 @@ def test_what_was_tampered_with_shows(tmp_path: Path, database_url: str | None, 
 
     assert any(what in str(fault) for fault in faults)
     assert "keep-2" not in {fault.chain for fault in faults}
+    journal.database.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from storykeeper_tools.provisioning.journal import Journal
+from storykeeper_tools.provisioning.receipts import Receipts
+from storykeeper_tools.provisioning.schema import opened
+database = opened(Path(sys.argv[1]), sys.argv[2] or None)
+journal = Journal(database, lambda: b"k" * 32)
+receipts = Receipts(database, journal, journal.key)
+for n in range(200):
+    receipt = receipts.open(f"voice-{n}", "keep-1").receipt_id
+    with database.transaction():
+        receipts.close(receipt)
+"""
+
+
+def test_what_is_written_meanwhile_is_no_tampering(tmp_path: Path, database_url: str | None) -> None:
+    """Another process signs receipts while this one looks, again and again."""
+    journal = written(tmp_path, database_url)
+    receipts = Receipts(journal.database, journal, journal.key)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), database_url or ""])
+    faults: list[Fault] = []
+    while writer.poll() is None:
+        faults += [*journal.verify(), *receipts.verify()]
+
+    assert (writer.returncode, faults) == (0, [])
+    assert receipts.newest("voice-199")
     journal.database.close()
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from postgres import Server
 from storykeeper_tools.errors import Conflict
+from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
-from storykeeper_tools.provisioning.schema import opened
+from storykeeper_tools.provisioning.postgres import Link, Postgres
+from storykeeper_tools.provisioning.schema import opened, prepare
 
 
 def ledger_in(folder: Path, url: str | None = None) -> Ledger:
@@ -23,6 +27,7 @@ def ledger_in(folder: Path, url: str | None = None) -> Ledger:
 
 RACE = """
 import sys
+from contextlib import suppress
 from pathlib import Path
 from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
@@ -56,6 +61,16 @@ def test_an_agent_that_is_found_a_second_time_stays_verified(tmp_path: Path, dat
     ledger.database.close()
 
 
+def test_a_pause_outlives_what_was_read_before_it(tmp_path: Path, database_url: str | None) -> None:
+    """Whoever keeps an agent as they knew it doesn't know that it was paused meanwhile."""
+    ledger = ledger_in(tmp_path, database_url)
+    agent = Resource(marker="keep-1", kind="agent", state="made", id="a1", sent={"name": "D"})
+    ledger.keep_made(agent)
+    ledger.keep_pause(agent, {"daily_limit": 50})
+    assert ledger.keep_made(agent).before_pause == {"daily_limit": 50}
+    ledger.database.close()
+
+
 def test_an_intent_is_withdrawn_only_by_its_own_nonce(tmp_path: Path, database_url: str | None) -> None:
     """Somebody else's newer one stays."""
     ledger = ledger_in(tmp_path, database_url)
@@ -80,6 +95,32 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path, database_url: st
     for _ in range(2):
         with pytest.raises(Conflict, match="newer Storykeeper"):
             ledger.companions()
+    ledger.database.close()
+
+
+def test_a_lock_that_is_not_had_in_time_is_said_and_over(tmp_path: Path, postgres_server: Server) -> None:
+    """The connection can be used again at once, and what it says of the next lock is as true."""
+    url = postgres_server.database()
+    holder = Postgres(Link(url), "ours", prepare)
+    waiting = Postgres(Link(url), "ours", prepare)
+    waiting.query("SELECT 1")
+    waiting.link.connection().execute("SET lock_timeout = '50ms'")
+    with holder.transaction():
+        for _ in range(2):
+            with pytest.raises(OutOfReach, match="another process holds up"), waiting.transaction():
+                pass
+        assert waiting.query("SELECT 1") == [(1,)]
+    holder.close()
+    waiting.close()
+
+
+def test_a_transaction_inside_another_is_part_of_it(tmp_path: Path, database_url: str | None) -> None:
+    """What fails after it takes it back, too."""
+    ledger = ledger_in(tmp_path, database_url)
+    with suppress(InterruptedError), ledger.database.transaction():
+        ledger.bind("main", "w1")
+        raise InterruptedError
+    assert ledger.bind("main", "w2") == "w2"
     ledger.database.close()
 
 

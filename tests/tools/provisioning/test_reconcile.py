@@ -152,6 +152,8 @@ async def test_what_a_lost_ledger_knew_is_adopted_once_it_is_planned_again(servi
         file.unlink()
     async with service.process() as keeper:
         assert {do for do, _ in told(await mended(keeper))} == {"foreign"}
+        draft = await call(keeper, "plan_companion", spec=WISH)
+        assert any("`storykeeper reconcile --adopt` first" in warning for warning in draft.warnings)
         await planned(keeper)
         report = await mended(keeper)
         assert sorted(told(report)) == [("adopt", kind) for kind in sorted(KINDS)]

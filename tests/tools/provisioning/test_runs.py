@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storykeeper_tools.errors import Busy
+from storykeeper_tools.errors import Busy, Conflict
 from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.schema import opened
 from storykeeper_tools.provisioning.slots import FileSlot, Slot
@@ -194,6 +194,21 @@ def test_a_plan_that_another_one_replaces_does_not_go_on_by_itself(tmp_path: Pat
     runs.update(runs.begin(runs.submit("plan_1", "dorothy-1")), state="parked", again_at=0)
     runs.submit("plan_2", "dorothy-1")
     assert [due.plan_id for due in runs.unfinished()] == ["plan_2"]
+    runs.database.close()
+
+
+def test_a_spoilt_row_stops_no_other_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once, and its companion counts as busy, since nobody knows; who asks for it is told what to do."""
+    runs = Runs(opened(tmp_path))
+    runs.submit("plan_1", "dorothy-1")
+    runs.database.query("INSERT INTO runs VALUES ('plan_spoilt', 'tom-2', 'queued', '{}')")
+    due = [run.plan_id for _ in range(2) for run in runs.unfinished()]
+    with pytest.raises(Conflict, match="isn't as it was written"):
+        runs.of("plan_spoilt")
+
+    assert due == ["plan_1", "plan_1"]
+    assert runs.going() == {"dorothy-1", "tom-2"}
+    assert caplog.text.count("plan_spoilt") == 1
     runs.database.close()
 
 

@@ -91,6 +91,10 @@ class Staging:
         partial.replace(final)
         return sha256
 
+    def drop(self, hashes: Iterable[str]) -> None:
+        """Take blobs away that nothing names any more, whoever staged them."""
+        Blobs(self.folder).erase(hashes)
+
     def undo(self) -> None:
         for blob in self.new:
             with suppress(FileNotFoundError):

@@ -8,19 +8,19 @@ from ..elevenlabs.client import ElevenLabs
 from ..errors import Conflict, NotFound, UnexpectedAnswer
 from . import wanted
 from .edits import LLM, Edit, edit
+from .ensure import Ensure
 from .kinds import Made
 from .ledger import Ledger, Resource
-from .pausing import CLOSED
+from .pausing import shut
 from .plan import Plan
-from .tree import Tree, at, merged, missing
+from .surplus import remove
+from .tree import Tree, at, missing
 from .verify import grave
 
 
 def planned(plan: Plan, known: Resource, voice: Made, documents: Sequence[Made], stored: Tree) -> Edit:
     """What the plan changes about an agent that is stored as `stored`."""
-    body = _body(plan, known, voice, documents, stored)
-    if known.before_pause is not None:
-        body = merged(body, {"platform_settings": {"call_limits": CLOSED}})  # a change doesn't end a pause
+    body = shut(_body(plan, known, voice, documents, stored), known)
     removed = {*plan.observed.gone, *plan.observed.surplus}
     return edit(known.sent, body, stored, removed=removed, overwrite=plan.overwrite)
 
@@ -37,11 +37,8 @@ async def change(
 
     Raises Conflict where somebody changed the agent since the plan was drawn.
     """
-    known = ledger.resource(plan.marker, "agent", "")
-    if known is None:
-        raise NotFound("the agent of this plan isn't in the ledger any more", next="call plan_companion again")
-    before = await elevenlabs.agent(known.id)
-    stored = before.model_dump()
+    before = await elevenlabs.agent(_known(ledger, plan).id)
+    known, stored = _known(ledger, plan), before.model_dump()  # it may have been paused meanwhile
     news = planned(plan, known, voice, documents, stored)
     if news.patch:
         if plan.observed.version != (before.version_id or ""):
@@ -50,13 +47,21 @@ async def change(
         await elevenlabs.patch_agent(known.id, news.patch)
         stored = (await elevenlabs.agent(known.id)).model_dump()
         _check(known.id, news.patch, stored)
-        ledger.note("changed", known)
+        known = _known(ledger, plan)
+    ledger.note_changed(known)  # which may be a change whose answer was lost
     body = _body(plan, known, voice, documents, stored)
     left = planned(plan, known, voice, documents, stored)  # not compared as they are: lists may be in another order
     safe = known.verified or not (left.patch or grave([f.field for f in left.drift]))
-    ledger.keep_made(known.model_copy(update={"sent": body, "name": body["name"], "verified": safe}))
+    ledger.amend(known, sent=body, name=body["name"], verified=safe)
     # A run keeps no texts, so this names only the fields; whoever looks at the companion sees what they hold.
     return [f"drift: {f.field} was changed at ElevenLabs, and stays so" for f in news.drift]
+
+
+def _known(ledger: Ledger, plan: Plan) -> Resource:
+    known = ledger.resource(plan.marker, "agent", "")
+    if known is None:
+        raise NotFound("the agent of this plan isn't in the ledger any more", next="call plan_companion again")
+    return known
 
 
 def _check(agent_id: str, patch: Tree, stored: Tree) -> None:
@@ -69,17 +74,14 @@ def _check(agent_id: str, patch: Tree, stored: Tree) -> None:
         )
 
 
-async def discard(elevenlabs: ElevenLabs, ledger: Ledger, document_id: str) -> list[str]:
+async def discard(ensure: Ensure, document_id: str) -> list[str]:
     """Delete a document that the companion no longer needs; a warning where it has to stay."""
-    known = ledger.by_remote_id(document_id)
+    known = ensure.ledger.by_remote_id(document_id)
     if known is None:
         return []
-    ledger.note("delete", known)
     try:
-        await elevenlabs.delete_document(document_id)
-    except NotFound:
-        pass
+        await remove(ensure, known)
     except Conflict:
         return [f"the document {document_id} stays: something else at ElevenLabs uses it"]
-    ledger.erase(known)
+    ensure.ledger.erase(known)
     return []

@@ -70,9 +70,7 @@ class Consents:
     def require(self, about: About) -> None:
         """Raise NeedsConsent unless a consent covers this person, this companion and every one of these very bytes."""
         if self.covering(about) is None:
-            raise NeedsConsent(
-                f"nobody has allowed yet that the voice of {about.subject} is cloned from these recordings"
-            )
+            raise NeedsConsent("nobody has allowed yet that this voice is cloned from these recordings")
 
     def covering(self, about: About) -> Consent | None:
         """A genuine, current consent for just this."""

@@ -45,7 +45,9 @@ class Database(Protocol):
 
     def query(self, statement: str, *values: Value) -> list[tuple[Any, ...]]: ...
 
-    def transaction(self) -> AbstractContextManager[None]: ...
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing; one inside another is part of it."""
+        ...
 
     def exists(self) -> bool:
         """Whether there can be anything in it; looking makes nothing."""
@@ -82,6 +84,9 @@ class SQLite:
     @contextmanager
     def transaction(self) -> Generator[None]:
         db = self._open()
+        if db.in_transaction:
+            yield
+            return
         with _told():
             self._begin(db)
             try:

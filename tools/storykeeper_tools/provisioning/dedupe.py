@@ -34,7 +34,7 @@ async def _once(ensure: Ensure, marker: str) -> dict[str, Any]:
             await _delete_doubles(ensure, rows)
     except StorykeeperError as error:
         kinds = " or ".join(sorted({row.kind for row in rows}))
-        told = f"there may be a second {kinds}, which `storykeeper reconcile` finds ({error.what})"
+        told = f"there may be a second {kinds}, which `storykeeper reconcile` finds ({error.code})"
         return {"again": isinstance(error, UpstreamError), "warnings": [told]}
     return {"again": False, "warnings": []}
 
@@ -52,4 +52,4 @@ async def _delete_doubles(ensure: Ensure, rows: Sequence[Resource]) -> None:
     for thing in ordered(thing.model_copy(update={"slot": row.slot}) for thing, row in doubles):
         await delete(ensure, thing)
     for row in sure:
-        ensure.ledger.settle(row)
+        ensure.ledger.amend(row, doubted=False)

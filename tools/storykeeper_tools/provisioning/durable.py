@@ -26,10 +26,10 @@ from .slots import Slot
 from .worker import Carry
 
 if TYPE_CHECKING:
-    from dbos import DBOSClient
+    from dbos import DBOSClient, WorkflowStatus
 
 _QUEUE = "provision"
-_VERSION = "saga-1"  # the order of the saga's steps: runs of another one can't be taken up
+_VERSION = "saga-2"  # the order of the saga's steps: runs of another one can't be taken up
 _AT_ONCE = 20
 _EVERYWHERE = 40
 _POLL_SECONDS = 0.1
@@ -104,13 +104,16 @@ class Durable:
             rows = await self._client.list_workflows_async(
                 workflow_ids=list(run_ids), load_input=False, load_output=False
             )
-            known = {row.workflow_id: row.status for row in rows}
+            known = {row.workflow_id for row in rows}
+            stranded = [row.workflow_id for row in rows if self._stranded(row)]
+            if stranded:
+                await self._client.cancel_workflows_async(stranded)
             for id in run_ids:
                 if id not in known:
                     options: Any = {"workflow_name": "provision", "queue_name": _QUEUE, "workflow_id": id}
                     options["app_version"] = _VERSION
                     await self._client.enqueue_async(options, id)
-        return [id for id, status in known.items() if status in _DEAD_END]
+        return [row.workflow_id for row in rows if row.status in _DEAD_END or row.workflow_id in stranded]
 
     async def keep(self, slot: Slot) -> None:
         """Take over what dead workers of other places left, and what nobody carries; now and then drop what is long
@@ -139,7 +142,7 @@ class Durable:
             rows = await self._client.list_workflows_async(
                 workflow_ids=list(run_ids), load_input=False, load_output=False
             )
-            if all(row.status in _DEAD_END for row in rows):
+            if all(row.status in _DEAD_END or self._stranded(row) for row in rows):
                 if rows:
                     await self._client.delete_workflows_async([row.workflow_id for row in rows])
                 return
@@ -159,6 +162,12 @@ class Durable:
         await anyio.to_thread.run_sync(_destroy, abandon_on_cancel=True)
         # DBOS had made its own threads the loop's, and they are gone.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+
+    def _stranded(self, row: WorkflowStatus) -> bool:
+        """Whether a run was left with another order of steps, so that nobody takes it up here. On a server somebody of
+        that version may carry it yet, until it is queued again."""
+        other = row.app_version != _VERSION and row.status not in _DEAD_END
+        return other and (row.status == "ENQUEUED" or not self.shared)
 
     async def _inherit(self, slot: Slot) -> None:
         rows = await self._under_way()

@@ -11,10 +11,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import (
     Busy,
+    Conflict,
     InternalError,
     NotFound,
     PlanLimit,
@@ -28,13 +30,14 @@ from ..errors import (
     VoiceNeedsVerification,
     VoiceSlotsFull,
 )
-from .database import insisting
+from .database import OutOfReach, insisting
 from .ensure import Run as Port
 from .ledger import Ledger
 from .plan import Plan, is_removal
 from .removal import Removal, Removing
 from .runs import UNFINISHED, Result, Run, Runs
 from .saga import Provisioning
+from .tree import tree
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -64,13 +67,16 @@ class Engine:
     runs: Runs
     worker: Worker
 
-    def submit(self, plan: Plan | Removal) -> Run:
+    def submit(self, plan: Plan | Removal, check: Callable[[Plan], object] | None = None) -> Run:
         """Start the run of a plan, or join the one that is going on; one that failed or parked goes on.
 
         A removal takes the place of whatever else is done for its companion; beside it nothing can be submitted.
+        `check` raises for a plan that may not be run any more.
         """
-        submit = self.runs.supersede if isinstance(plan, Removal) else self.runs.submit
-        run = submit(plan.plan_id, plan.companion)
+        if isinstance(plan, Removal):
+            run = self.runs.supersede(plan.plan_id, plan.companion)
+        else:
+            run = self.runs.submit(plan.plan_id, plan.companion, partial(check, plan) if check else None)
         self.worker.wake()
         return run
 
@@ -141,28 +147,44 @@ class Carrying:
         alone = _TRIED_AGAIN | _DELETED_LATER if removal else _TRIED_AGAIN
         if code in alone:
             again = self.runs.clock() + _AGAIN_SECONDS
-            return self.runs.update(
-                run, state="parked", attempt=run.attempt + 1, reason=alone[code], again_at=again, result=result
-            )
-        if code in _PARKED or (removal and code not in {"", InternalError.code}):
-            return self.runs.update(run, state="parked", reason=_PARKED.get(code, code), result=result)
-        return self.runs.update(run, state="failed" if code else "done", result=result)
+            how = {"state": "parked", "attempt": run.attempt + 1, "reason": alone[code], "again_at": again}
+        elif code in _PARKED or (removal and code not in {"", InternalError.code}):
+            how = {"state": "parked", "reason": _PARKED.get(code, code)}
+        else:
+            how = {"state": "failed" if code else "done"}
+            if code == Conflict.code and self.runs.current(run):
+                self.ledger.go_back(run.companion, run.plan_id)
+        return self.runs.update(run, result=result, said=[], **how)
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An engine's port whose steps show in the row of the run."""
+    """An engine's port whose steps show in the row of the run. What the service says may name somebody, and what an
+    engine keeps can't be forgotten word by word: it gets the code of an error, and the row keeps the sentence."""
 
     port: Port
     runs: Runs
     run: Run
 
     async def step(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        if not await insisting(self.runs.current, self.run):
+        if not self._current():
             raise _Superseded
-        result = await self.port.step(name, call, *args)
+        result = await self.port.step(name, self._coded, call, *args)
         await insisting(self.runs.progress, self.run, name)
-        return result
+        error = tree(tree(result).get("error"))
+        return {**result, "error": await insisting(self.runs.quoted, self.run, error)} if error else result
 
     async def sleep(self, seconds: float) -> None:
         await self.port.sleep(seconds)
+
+    def _current(self) -> bool:
+        """Nothing may wait in here: an engine knows gathered steps by the order in which they reach it."""
+        try:
+            return self.runs.current(self.run)
+        except OutOfReach:
+            return True
+
+    async def _coded(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        result = await call(*args)
+        error = tree(tree(result).get("error"))
+        return {**result, "error": await insisting(self.runs.quote, self.run, error)} if error else result

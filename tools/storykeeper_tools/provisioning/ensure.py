@@ -118,7 +118,7 @@ class Ensure:
         kinds = ", ".join(w.kind for w in todo)
         kept = await run.step(f"intend {kinds}", self._intend, todo)
         pairs = [(w, Resource.model_validate({**i, "name": w.name})) for w, i in zip(todo, kept, strict=True)]
-        sent = await asyncio.gather(*(run.step(f"create {w.kind}", self._send, w, i) for w, i in pairs))
+        sent = await asyncio.gather(*(run.step(f"{_doing(i)} {w.kind}", self._send, w, i) for w, i in pairs))
         outcomes = [_read(o, w) for w, o in zip(todo, sent, strict=True)]
         lost = [n for n, o in enumerate(outcomes) if o.state == "unknown"]
         found = await asyncio.gather(
@@ -187,7 +187,7 @@ class Ensure:
         except StorykeeperError:
             return _made(known)
         if now and now.id == known.id and not now.blocked:
-            self.ledger.keep_made(known.model_copy(update={"blocked": ""}))
+            self.ledger.amend(known, blocked="")
             return now
         return _made(known)
 
@@ -237,6 +237,10 @@ class Ensure:
     def _keep(self, intent: Resource, made: Made) -> Outcome:
         kept = self.ledger.keep_made(intent.model_copy(update={"state": "made", **made.model_dump()}))
         return Outcome(state="made", made=_made(kept))
+
+
+def _doing(intent: Resource) -> str:
+    return "keep" if intent.state == "made" else "create"
 
 
 def _written(outcome: Outcome) -> dict[str, Any]:

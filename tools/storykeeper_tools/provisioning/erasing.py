@@ -16,7 +16,8 @@ from ..companion.consent import canonical
 from .blobs import Blobs
 from .database import Database
 from .ledger import Resource
-from .plan import Plan, is_removal
+from .namesakes import unshared
+from .plan import is_removal
 from .receipts import Agreed, Receipts
 from .runs import Runs
 
@@ -45,13 +46,9 @@ class Erasing:
 
     async def blobs(self, companion: str) -> int:
         """The staged files that no other companion's plan names; answers how many there were."""
-        mine: set[str] = set()
-        others: set[str] = set()
-        for owner, body in self.database.query("SELECT companion, body FROM plans"):
-            plan = Plan.model_validate_json(body)
-            (mine if owner == companion else others).update(plan.hashes, (m.sha256 for m in plan.memories))
-        await anyio.to_thread.run_sync(self.staged.erase, mine - others)
-        return len(mine - others)
+        mine = unshared(self.database, companion)
+        await anyio.to_thread.run_sync(self.staged.erase, mine)
+        return len(mine)
 
     def rows(
         self, companion: str, marker: str, plan_id: str, receipt_id: str, blobs: int, doubts: Sequence[str]
@@ -69,11 +66,12 @@ class Erasing:
             self.receipts.close(receipt_id, blobs=blobs, consents=agreed, doubts=doubts)
 
     def resource(self, known: Resource | None, receipt_id: str, doubts: Sequence[str]) -> None:
-        """The row of one thing goes, if there is one, and its receipt is signed."""
+        """The row of one thing goes, if there still is one, and its receipt is signed."""
         with self.database.transaction():
-            if known:
-                key = known.marker, known.kind, known.slot
-                self.database.query("DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ?", *key)
+            if known:  # by its id, too: a newer thing may have taken its place
+                row = known.marker, known.kind, known.slot, known.id
+                statement = "DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ? AND remote_id = ?"
+                self.database.query(statement, *row)
             self.receipts.close(receipt_id, doubts=doubts)
 
     async def scrub(self) -> None:

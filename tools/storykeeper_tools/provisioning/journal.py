@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -99,11 +99,16 @@ class Journal:
 
     def verify(self) -> list[Fault]:
         """Every place where a chain was edited, deleted from, reordered or cut short; nothing when all is as written."""
-        found = self.database.query("SELECT chain FROM journal UNION SELECT chain FROM heads ORDER BY 1")
+        found = self.database.query(
+            "SELECT chain FROM journal UNION SELECT chain FROM heads"
+            " UNION SELECT marker FROM resources WHERE untold = 0 ORDER BY 1"
+        )
         return [fault for (chain,) in found for fault in self._faults(chain)]
 
     def _faults(self, chain: str) -> list[Fault]:
-        rows = self.database.query("SELECT seq, body, hash FROM journal WHERE chain = ? ORDER BY seq", chain)
+        with self.database.transaction():  # others may append to it
+            rows = self.database.query("SELECT seq, body, hash FROM journal WHERE chain = ? ORDER BY seq", chain)
+            head = self.database.query("SELECT seq, hash, signature FROM heads WHERE chain = ?", chain)
         last = _START
         for expected, (seq, body, digest) in enumerate(rows, 1):
             if seq != expected:
@@ -111,12 +116,13 @@ class Journal:
             if not hmac.compare_digest(_link(last, body), digest):
                 return [Fault(chain=chain, seq=seq, what="an entry was changed or moved")]
             last = digest
-        return self._head_faults(chain, len(rows), last)
+        return self._head_faults(chain, head, len(rows), last)
 
-    def _head_faults(self, chain: str, count: int, last: str) -> list[Fault]:
-        found = self.database.query("SELECT seq, hash, signature FROM heads WHERE chain = ?", chain)
+    def _head_faults(self, chain: str, found: list[tuple[Any, ...]], count: int, last: str) -> list[Fault]:
         if not found:
-            return [Fault(chain=chain, seq=count, what="the head is missing")]
+            return [
+                Fault(chain=chain, seq=count, what="the head is missing" if count else "the whole chain is missing")
+            ]
         seq, digest, signature = found[0]
         if not hmac.compare_digest(self._sign(chain, seq, digest), signature):
             return [Fault(chain=chain, seq=seq, what="the head, or consent.key, was changed")]

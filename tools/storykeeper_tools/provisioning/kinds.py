@@ -102,10 +102,10 @@ class WantedDocument(Wanted):
 
     async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
         if self.memory.type == "text":
-            text = blobs.read(self.memory.sha256).decode()
-            added = await elevenlabs.add_text(self.full_name, text)
+            text = await anyio.to_thread.run_sync(blobs.read, self.memory.sha256)
+            added = await elevenlabs.add_text(self.full_name, text.decode())
         else:
-            with blobs.open(self.memory.sha256) as file:
+            with await anyio.to_thread.run_sync(blobs.open, self.memory.sha256) as file:
                 upload = Upload(f"memories{SUFFIXES.get(self.memory.mime, '')}", file, self.memory.mime)
                 added = await elevenlabs.add_file(self.full_name, upload)
         return Made(id=added.id, name=self.full_name, type=self.memory.type)

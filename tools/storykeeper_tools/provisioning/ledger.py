@@ -23,7 +23,7 @@ _PLAN = "INSERT INTO plans VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET compa
 
 class Companion(BaseModel):
     """`plan_id` is the plan that it is made from, `planned` a change of it that nobody has confirmed yet;
-    `contents` is one hash for all recordings."""
+    `before` the one to go back to where that can't be carried out; `contents` is one hash for all recordings."""
 
     id: str
     name: str
@@ -33,6 +33,7 @@ class Companion(BaseModel):
     plan_id: str
     made_at: int
     planned: str = ""
+    before: str = ""
 
 
 class Resource(BaseModel):
@@ -92,8 +93,12 @@ class Ledger:
             self._refuse_forgetting(companion.marker)
             self.database.query(statement, *row)
 
-    def drop_companion(self, companion_id: str) -> None:
-        self._write("DELETE FROM companions WHERE id = ?", companion_id)
+    def go_back(self, companion_id: str, plan_id: str) -> None:
+        """A change that can't be carried out any more: what it was a change of counts again. Said again, nothing changes."""
+        with self.database.transaction():
+            known = self.companion(companion_id)
+            if known and known.plan_id == plan_id and known.before and not self.forgotten(known.marker):
+                self.keep_companion(known.model_copy(update={"plan_id": known.before, "before": ""}))
 
     # Plans
 
@@ -177,20 +182,21 @@ class Ledger:
                 return made
             elif known and known.doubted:
                 made = made.model_copy(update={"doubted": True})
-            if known and known.state == "made" and not made.sent:
+            if known and known.state == "made":
                 # Whoever finds it a second time doesn't know how it was sent, and seen to be stored.
-                made = made.model_copy(update=known.model_dump(include={"verified", "sent", "before_pause"}))
+                stays = {"before_pause"} if made.sent else {"before_pause", "verified", "sent"}
+                made = made.model_copy(update=known.model_dump(include=stays))
             self._put(made)
             if known is None or (known.state, known.id) != (made.state, made.id):
                 self._tell("made", made)
         return made
 
-    def settle(self, made: Resource) -> None:
-        """A thing of which there is no second one, or no more."""
+    def amend(self, made: Resource, **news: object) -> None:
+        """What is new about a thing that was made; one that was deleted meanwhile stays so."""
         with self.database.transaction():
             known = self._resource(made.marker, made.kind, made.slot)
             if known and (known.state, known.id) == ("made", made.id):
-                self._put(known.model_copy(update={"doubted": False}))
+                self._put(known.model_copy(update=news))
 
     def adopt(self, found: Resource, *, before: float) -> bool:
         """Take in a thing that was found, if nothing is there and nobody has intended it since `before`."""
@@ -222,6 +228,13 @@ class Ledger:
         """Tell the journal of what is about to happen to a thing, or did."""
         with self.database.transaction():
             self._tell(event, resource)
+
+    def note_changed(self, agent: Resource) -> None:
+        """Tell the journal that a change took effect, unless it knows."""
+        with self.database.transaction():
+            told = [entry.event for entry in self.journal.entries(agent.marker) if entry.id == agent.id]
+            if told and told[-1] == "change":
+                self._tell("changed", agent)
 
     def doubtful(self, marker: str) -> list[Resource]:
         """What was asked for and isn't known to be there: under way, or refused, which may be mistaken."""

@@ -12,10 +12,15 @@ from typing import Any
 from ..elevenlabs.client import ElevenLabs
 from ..errors import UnexpectedAnswer
 from .ledger import Ledger, Resource
-from .tree import Tree, at, missing, tree
+from .tree import Tree, at, merged, missing, tree
 
 LIMITS = "platform_settings.call_limits"
 CLOSED: Tree = {"daily_limit": 0, "agent_concurrency_limit": 0}
+
+
+def shut(body: Tree, agent: Resource) -> Tree:
+    """An agent as it is to be stored: a change doesn't end a pause."""
+    return body if agent.before_pause is None else merged(body, {"platform_settings": {"call_limits": CLOSED}})
 
 
 @dataclass(frozen=True, slots=True)

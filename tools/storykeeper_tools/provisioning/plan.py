@@ -210,7 +210,7 @@ def warnings(spec: Wish, recordings: Sequence[Recording], memories: Sequence[Sta
     found = [f"{r.name}: {f.what}; {f.do}" for r in recordings for f in r.findings]
     if not memories:
         found.append("there are no memories, so the companion will know almost nothing")
-    if len(spec.recordings) > len(recordings):
+    if recordings and len(spec.recordings) > len(recordings):  # a change brings none
         found.append("the same recording was given more than once; it is sent once")
     if spec.privacy.max_minutes > 30 or spec.privacy.retention_days > 30:
         found.append("visits or transcripts are kept longer than the default 30 minutes and 30 days")

@@ -15,6 +15,7 @@ from .consents import Consents, about
 from .edits import Edit
 from .kinds import Made, Wanted
 from .ledger import Companion, Ledger, Resource
+from .namesakes import Namesakes
 from .observing import Live
 from .plan import Draft, Field, Observed, Plan, Question, Step, said
 from .runs import UNFINISHED, Runs
@@ -30,6 +31,10 @@ class Planner:
     workspace: Workspace
     runs: Runs
     clock: Callable[[], float] = time.time
+
+    @property
+    def namesakes(self) -> Namesakes:
+        return Namesakes(self.ledger, self.runs)
 
     def draw(self, companion: str, spec: Wish, staged: Staged, live: Live, *, overwrite: bool = False) -> Draft:
         """Write the plan down and show it. What is already as it is wanted is no new plan."""
@@ -59,8 +64,19 @@ class Planner:
         if known and self.finished(known) and all(step.action == "keep" for step in todo):
             plan = plan.model_copy(update={"plan_id": known.plan_id})
         else:
-            self._keep(plan)
-        return self._show(plan, staged, todo, [*drifted(news.drift), *live.unseen])
+            staged.staging.drop(self._keep(plan))
+        notes = [*self._unheard(plan, todo), *drifted(news.drift), *live.unseen]
+        return self._show(plan, staged, todo, notes)
+
+    def _unheard(self, plan: Plan, todo: Sequence[Step]) -> list[str]:
+        """What a plan asks for that the voice there is can't be given any more."""
+        known = self.ledger.companion(plan.companion)
+        base = self.ledger.plan(known.plan_id) if known else None
+        kept = any((step.action, step.kind) == ("keep", "voice") for step in todo)
+        wish = plan.spec.voice.remove_background_noise
+        if not kept or base is None or base.spec.voice.remove_background_noise == wish:
+            return []
+        return ["voice.remove_background_noise only counts when a voice is made: this one stays as it is"]
 
     def _under_way(self, companion: str, spec: Wish, staged: Staged, *, overwrite: bool) -> Plan | None:
         """The plan that is being carried out, if this is its very wish: said again meanwhile, it is joined."""
@@ -89,11 +105,14 @@ class Planner:
         if plan is None or plan.workspace != self.workspace.name:
             raise NotFound("there is no such plan in this workspace", next="call plan_companion")
         plan.check()
+        return plan, self._owner(plan)
+
+    def _owner(self, plan: Plan) -> Companion:
         companion = self.known(plan.companion)
         newest = companion.planned or companion.plan_id
-        if plan_id not in {companion.plan_id, companion.planned}:
+        if plan.plan_id not in {companion.plan_id, companion.planned}:
             raise Conflict(f"that plan is out of date: the newest plan of {companion.id} is {newest}")
-        return plan, companion
+        return companion
 
     def made(self, companion: Companion) -> list[Resource]:
         return [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
@@ -107,10 +126,18 @@ class Planner:
         return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
 
     def finished(self, companion: Companion) -> bool:
-        """Whether its plan was carried out, and its agent seen to be stored as it was sent."""
+        """Whether its plan was carried out, nothing was deleted since, and its agent seen to be stored as it was sent."""
         run = self.runs.of(companion.plan_id)
-        safe = any(resource.kind == "agent" and resource.verified for resource in self.made(companion))
-        return safe and run is not None and run.state == "done"
+        made = self.made(companion)
+        safe = any(resource.kind == "agent" and resource.verified for resource in made)
+        return safe and run is not None and run.state == "done" and not self._lacking(companion, made)
+
+    def _lacking(self, companion: Companion, made: Sequence[Resource]) -> list[Wanted]:
+        """What its plan wants beside the agent and isn't there."""
+        plan = self.ledger.plan(companion.plan_id)
+        there = {(resource.kind, resource.slot) for resource in made}
+        pieces = [wanted.voice(plan), *wanted.documents(plan)] if plan else []
+        return [piece for piece in pieces if (piece.kind, piece.slot) not in there]
 
     def made_from(self, companion: Companion) -> Plan:
         """The plan that a companion is made from."""
@@ -123,6 +150,9 @@ class Planner:
         """What of a finished companion isn't at ElevenLabs as it was made."""
         plan, made = self.ledger.plan(companion.plan_id), self.made(companion)
         lost = [f"drift: the {r.kind} {r.id} was deleted at ElevenLabs" for r in made if r.id in live.gone]
+        run = self.runs.of(companion.plan_id)
+        lacking = self._lacking(companion, made) if run and run.state == "done" else []
+        lost += [f"the {w.kind} '{w.name}' was deleted, until it is planned again" for w in lacking]
         public = live.agent is not None and at(live.agent.platform_settings, "auth.enable_auth") is not True
         door = [f"drift: the agent {live.agent.agent_id} is public"] if live.agent and public else []
         edits = _edit(plan, made, live).drift if plan and self.finished(companion) else []
@@ -141,12 +171,12 @@ class Planner:
             raise self._mismatch(spec.companion)
         # Of a companion of which nothing was made there is only a plan, and a new plan takes its place.
         known = self.ledger.namesakes(name_key(spec.subject.name))
-        namesakes = [c for c in known if self.ledger.resources(c.marker) or c.contents == contents]
+        namesakes = [c for c in known if c.contents == contents or self.namesakes.stands(c)]
         same = [c.id for c in namesakes if c.contents == contents]
         if same:
             return same[0]
         if namesakes and spec.companion is None:
-            raise WhichCompanion(f"there is {namesakes[0].id} already, made from other recordings")
+            raise WhichCompanion(f"there is {namesakes[0].id} already, from other recordings")
         return planning.companion_id(spec.subject.name, recordings, self.ledger.ids())
 
     def _mismatch(self, companion: str) -> Conflict | NotFound:
@@ -154,41 +184,39 @@ class Planner:
             return NotFound("there is no companion with that id")
         return Conflict(f"{companion} has another name or other recordings", next="leave `companion` out, or say `new`")
 
-    def _keep(self, plan: Plan) -> None:
-        """Write the plan down. A change of what is made waits beside the plan that it was made from."""
-        known = self.ledger.companion(plan.companion)
-        if known and known.plan_id != plan.plan_id and self._running(known.plan_id):
-            raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
-        self._replace(plan)
-        self.ledger.keep_plan(plan)
-        if known and plan.observed.agent:
-            planned = "" if known.plan_id == plan.plan_id else plan.plan_id
-            self.ledger.keep_companion(known.model_copy(update={"planned": planned}))
-        else:
-            made_at = known.made_at if known else int(self.clock())
-            self.ledger.keep_companion(_companion(plan, made_at))
+    def _keep(self, plan: Plan) -> set[str]:
+        """Write the plan down; answers the staged files that it leaves to nobody. A change of what is made waits beside
+        the plan that it was made from."""
+        with self.ledger.database.transaction():
+            known = self.ledger.companion(plan.companion)
+            self.ledger.keep_plan(plan)
+            if known and known.plan_id != plan.plan_id:
+                self.runs.clear(plan.plan_id, known.id)
+            if known and plan.observed.agent:
+                planned = "" if known.plan_id == plan.plan_id else plan.plan_id
+                self.ledger.keep_companion(known.model_copy(update={"planned": planned}))
+            else:
+                made_at = known.made_at if known else int(self.clock())
+                self.ledger.keep_companion(_companion(plan, made_at))
+            if known or plan.spec.companion:
+                return set()
+            return self.namesakes.replace(name_key(plan.spec.subject.name), plan.companion)
 
     def take_up(self, plan: Plan) -> Companion:
-        """The companion, made from this plan from now on."""
-        known = self.known(plan.companion)
-        if known.plan_id == plan.plan_id:
-            return known
-        if self._running(known.plan_id):
-            raise Busy(f"{known.id} is being made from another plan", exists="see get_companion")
-        now = _companion(plan, known.made_at)
-        self.ledger.keep_companion(now)
+        """The companion, made from this plan from now on. Raises Conflict where a newer plan was drawn meanwhile."""
+        with self.ledger.database.transaction():
+            known = self._owner(plan)
+            run = self.runs.of(plan.plan_id)
+            if known.plan_id != plan.plan_id:
+                self.runs.clear(plan.plan_id, known.id)
+                before = known.plan_id if self.finished(known) else known.before
+                now = _companion(plan, known.made_at).model_copy(update={"before": before})
+            elif run and run.state == "done":
+                now = known.model_copy(update={"before": ""})  # it was carried out once, so nothing goes back behind it
+            else:
+                return known
+            self.ledger.keep_companion(now)
         return now
-
-    def _replace(self, plan: Plan) -> None:
-        """Forget namesakes of which there is nothing but a plan."""
-        for other in self.ledger.namesakes(name_key(plan.spec.subject.name)):
-            replaced = other.id != plan.companion and plan.spec.companion != "new"
-            if replaced and not self.ledger.resources(other.marker):
-                self.ledger.drop_companion(other.id)
-
-    def _running(self, plan_id: str) -> bool:
-        run = self.runs.of(plan_id)
-        return run is not None and run.state in UNFINISHED
 
     def _show(self, plan: Plan, staged: Staged, todo: list[Step], notes: list[str]) -> Draft:
         asked = [] if self.consents.covering(about(plan)) else [question(plan)]
@@ -227,8 +255,7 @@ def _observed(made: list[Resource], staged: Staged, live: Live) -> Observed:
         if any(resource.kind == "agent" and resource.id not in live.gone for resource in made):
             if not live.unseen:  # it wasn't in the ledger yet when the service was looked at
                 raise Busy("the companion's agent was made just now", exists="see get_companion")
-            why = next(iter(live.unseen), "its agent was made at this moment")
-            raise Unavailable(why, exists="what was made is unchanged")
+            raise Unavailable(live.unseen[0], exists="what was made is unchanged")
         return Observed(gone=gone)
     wanted = {memory.sha256 for memory in staged.memories}
     surplus = sorted(r.id for r in made if r.kind == "document" and r.slot not in wanted and r.id not in live.gone)

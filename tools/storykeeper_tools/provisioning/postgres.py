@@ -144,12 +144,15 @@ class Postgres:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """Exclusive for the schema, as SQLite's are for the file."""
+        if self._within is not None:
+            yield
+            return
         connection = self._opened()
-        with self.link.told():
-            connection.execute("BEGIN")
-            connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [namespace(self.schema)])
-        self._within = connection
         try:
+            with self.link.told():
+                connection.execute("BEGIN")
+                connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [namespace(self.schema)])
+            self._within = connection
             yield
         except BaseException:
             with suppress(Exception):  # a connection that broke has rolled back by itself

@@ -142,9 +142,10 @@ class Receipts:
 
     def verify(self) -> list[Fault]:
         """Every receipt that was edited or taken away; nothing when all are as they were written."""
-        rows = self.database.query("SELECT id, body, signature FROM receipts WHERE ended = 1 ORDER BY id")
+        with self.database.transaction():  # one may just be signed
+            rows = self.database.query("SELECT id, body, signature FROM receipts WHERE ended = 1 ORDER BY id")
+            told = {entry.id: entry.digest for entry in self.journal.told("receipt")}
         kept = {id: _digest(body) for id, body, _ in rows}
-        told = {entry.id: entry.digest for entry in self.journal.told("receipt")}
         forged = [id for id, body, signature in rows if not hmac.compare_digest(self._sign(body), signature)]
         astray = [id for id in {**told, **kept} if told.get(id) != kept.get(id)]
         return [

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from ..elevenlabs.client import ElevenLabs
 from ..errors import StorykeeperError
 from .deleting import Deleting, conversations, strange
-from .ensure import Patience, Run
+from .ensure import AT_ONCE, Patience, Run
 from .erasing import Erasing
 from .ledger import Ledger, Resource
 from .marked import marked
@@ -29,7 +29,6 @@ from .runs import Result
 from .steps import checked
 from .workspace import Workspace
 
-AT_ONCE = 5
 _ORDER: tuple[Thing, ...] = ("agent", "conversation", "document", "voice")  # first of all, nobody can talk to it
 
 

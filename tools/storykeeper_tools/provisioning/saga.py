@@ -84,7 +84,7 @@ class Provisioning:
                 ledger.lose(resource)
 
     async def _discard(self, document_id: str) -> list[str]:
-        return await discard(self.elevenlabs, self.ensure.ledger, document_id)
+        return await discard(self.ensure, document_id)
 
     async def _read_back(self, plan: Plan, agent: Made, body: dict[str, Any]) -> list[str]:
         return await verify(self.elevenlabs, self.ensure.ledger, plan.marker, agent, body)

@@ -29,6 +29,11 @@ CREATE INDEX companions_by_name ON companions (name_key);
 CREATE INDEX plans_by_companion ON plans (companion);
 CREATE INDEX runs_by_companion ON runs (companion);
 """
+_UNTOLD = """
+CREATE INDEX resources_by_remote_id ON resources (remote_id);
+ALTER TABLE resources ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
+UPDATE resources SET untold = 1 WHERE marker NOT IN (SELECT chain FROM heads);
+"""
 
 
 def opened(folder: Path, url: str | None = None) -> Database:
@@ -89,9 +94,14 @@ def _fourth(database: Database) -> None:
         database.query("UPDATE consents SET companion = ? WHERE id = ?", companion, id)
 
 
+def _fifth(database: Database) -> None:
+    """Things are found by the service's ids; and those from before there was a journal need no chain in it."""
+    _all(database, _UNTOLD)
+
+
 def _all(database: Database, statements: str) -> None:
     for statement in filter(str.strip, statements.split(";")):
         database.query(statement)
 
 
-_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth)
+_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth)

@@ -1,4 +1,4 @@
-"""Deleting what is at the service beside what the ledger knows: told to the journal, and looked at until it is gone."""
+"""Deleting what nobody needs, known to the ledger or not: told to the journal, and looked at until it is gone."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ def ordered(things: Iterable[Thing]) -> list[Thing]:
 
 
 async def delete(ensure: Ensure, thing: Marked) -> None:
-    """Delete a thing that the ledger doesn't have. Raises Conflict where something uses it; said again, it goes on.
+    """Delete a thing that the ledger doesn't have, as `remove` does."""
+    row = Resource(marker=thing.marker, kind=thing.kind, slot=thing.slot, id=thing.id)
+    await remove(ensure, row)
+    ensure.ledger.note("deleted", row)
+
+
+async def remove(ensure: Ensure, thing: Resource) -> None:
+    """Delete a thing and see that it is gone. Raises Conflict where something uses it; said again, it goes on.
 
     Raises Unavailable for what is still there after it was deleted.
     """
-    row = Resource(marker=thing.marker, kind=thing.kind, slot=thing.slot, id=thing.id)
     service = ensure.elevenlabs
     sends = {"agent": service.delete_agent, "document": service.delete_document, "voice": service.delete_voice}
-    ensure.ledger.note("delete", row)
+    ensure.ledger.note("delete", thing)
     lost: UpstreamError | None = None
     try:
         await sends[thing.kind](thing.id)
@@ -37,10 +43,9 @@ async def delete(ensure: Ensure, thing: Marked) -> None:
         lost = error  # which may have come after the delete took effect
     if not await _gone(ensure, thing, 1 if lost else ensure.patience.rounds):
         raise lost or Unavailable(f"the {thing.kind} {thing.id} was deleted, and is still there")
-    ensure.ledger.note("deleted", row)
 
 
-async def _gone(ensure: Ensure, thing: Marked, looks: int) -> bool:
+async def _gone(ensure: Ensure, thing: Resource, looks: int) -> bool:
     service = ensure.elevenlabs
     reads = {"agent": service.agent, "document": service.document, "voice": service.voice}
     for _ in range(looks):

@@ -46,7 +46,8 @@ def _missing_rows(sent: list[Any], stored: list[Any], path: str) -> list[str]:
 def smallest(patch: Tree, stored: Any) -> Tree:
     """The part of a patch that says something new."""
     news = {key: value for key, value in patch.items() if missing(value, tree(stored).get(key))}
-    return {key: smallest(tree(v), tree(stored).get(key)) if isinstance(v, dict) else v for key, v in news.items()}
+    form = {"type": patch["type"]} if news and "type" in patch else {}  # without it nobody could tell what it is
+    return form | {k: smallest(tree(v), tree(stored).get(k)) if isinstance(v, dict) else v for k, v in news.items()}
 
 
 def merged(base: Tree, more: Tree) -> Tree:
