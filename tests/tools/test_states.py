@@ -149,9 +149,14 @@ async def test_what_waits_for_a_person_says_what_to_do_and_goes_on_afterwards(
     assert (len(clones), service.names("voice")) == (1, ["Dorothy"])
 
 
-async def test_what_waits_for_a_time_goes_on_by_itself(open_service: Callable[..., Service]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"), [("429", "rate_limited", "rate limit"), ("503", "unavailable", "ElevenLabs")]
+)
+async def test_what_waits_for_a_time_goes_on_by_itself(
+    open_service: Callable[..., Service], fault: str, code: str, reason: str
+) -> None:
     """Nobody calls again: once the time is over, whoever carries runs takes it up."""
-    service = open_service(f"{CLONE} 429")
+    service = open_service(f"{CLONE} {fault}")
     async with service.process() as keeper:
         plan = await planned(keeper)
         refused = await said(keeper, plan.plan_id)
@@ -163,10 +168,10 @@ async def test_what_waits_for_a_time_goes_on_by_itself(open_service: Callable[..
         while run and run.state != "done":
             run = await keeper.engine.changed(run, 1)
 
-    assert refused.startswith("rate_limited · ")
+    assert refused.startswith(f"{code} · ")
     assert "it is tried again by itself in a minute while a Storykeeper is open; get_companion" in refused
     assert shown.status == "parked"
-    assert "it waits (rate limit) and goes on by itself in a minute while a Storykeeper is open" in shown.next
+    assert f"it waits ({reason}) and goes on by itself in a minute while a Storykeeper is open" in shown.next
     assert service.names("voice") == ["Dorothy"]
 
 

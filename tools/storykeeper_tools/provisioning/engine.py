@@ -52,8 +52,14 @@ _PARKED = {
     VoiceChangesUsedUp.code: "slots",
     VoiceNeedsVerification.code: "verification",
 }
-_TRIED_AGAIN = {RateLimited.code: "rate limit", Busy.code: "database"}
-_DELETED_LATER = {kind.code: "ElevenLabs" for kind in (Unavailable, TimedOut, UnexpectedAnswer)}
+_TRIED_AGAIN = {
+    RateLimited.code: "rate limit",
+    Unavailable.code: "ElevenLabs",
+    TimedOut.code: "ElevenLabs",
+    Busy.code: "database",
+}
+_DELETED_LATER = {UnexpectedAnswer.code: "ElevenLabs"}
+_MOST_ATTEMPTS = 60  # an hour of a service that is down; then a person looks
 
 
 class _Superseded(Exception):
@@ -145,7 +151,7 @@ class Carrying:
         # What is half forgotten never stays so: whatever keeps it from going on is waited for.
         removal = is_removal(run.plan_id)
         alone = _TRIED_AGAIN | _DELETED_LATER if removal else _TRIED_AGAIN
-        if code in alone:
+        if code in alone and (removal or run.attempt < _MOST_ATTEMPTS):
             again = self.runs.clock() + _AGAIN_SECONDS
             how = {"state": "parked", "attempt": run.attempt + 1, "reason": alone[code], "again_at": again}
         elif code in _PARKED or (removal and code not in {"", InternalError.code}):
