@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from storykeeper_tools.errors import InternalError, StorykeeperError, from_system
 
-from . import batch, commands, making, reconciling, retiring
+from . import commands
 from .sandbox.control import options
 from .wording import commanded
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNEXPECTED
     root = parser()
     arguments = root.parse_args(argv)
-    problem = misfit(arguments) if arguments.run in {making.provision, batch.apply} else ""
+    problem = misfit(arguments) if arguments.run in {_provisioning, _applying} else ""
     if problem:
         root.error(problem)
     return _run(arguments.run, arguments)
@@ -64,9 +64,36 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
     return code
 
 
+# Commands whose modules a server needn't wait for.
+
+
+async def _provisioning(arguments: argparse.Namespace) -> int:
+    from .making import provision
+
+    return await provision(arguments)
+
+
+async def _applying(arguments: argparse.Namespace) -> int:
+    from .batch import apply
+
+    return await apply(arguments)
+
+
+async def _reconciling(arguments: argparse.Namespace) -> int:
+    from .reconciling import reconcile
+
+    return await reconcile(arguments)
+
+
+async def _retiring(arguments: argparse.Namespace) -> int:
+    from .retiring import retire
+
+    return await retire(arguments)
+
+
 def misfit(arguments: argparse.Namespace) -> str:
     """Why the arguments of `provision` or `apply` can't be meant together, or nothing."""
-    if arguments.run is batch.apply:
+    if arguments.run is _applying:
         return "" if arguments.files or arguments.schema else "give a companion.yaml, or a folder of them"
     options = ("name", "audio", "memories", "relation", "deceased", "wishes", "companion", "consent", "granted_by")
     given = [f"--{option.replace('_', '-')}" for option in options if getattr(arguments, option)]
@@ -126,7 +153,7 @@ def _common(command: argparse.ArgumentParser, run: Command) -> None:
 
 
 def _provision(command: argparse.ArgumentParser) -> None:
-    _common(command, making.provision)
+    _common(command, _provisioning)
     command.add_argument(
         "sentence", nargs="?", help='such as "make a companion of my mother Dorothy from mum.m4a", or a companion.yaml'
     )
@@ -154,7 +181,7 @@ def _plan(command: argparse.ArgumentParser) -> None:
 
 
 def _apply(command: Parser) -> None:
-    command.set_defaults(run=batch.apply)
+    command.set_defaults(run=_applying)
     command.description = "Make or change many companions. Said again it goes on, and makes nothing twice."
     command.add_argument("files", nargs="*", metavar="FILE|FOLDER", help="companion.yaml files, or folders of them")
     command.add_argument("--yes", action="store_true", help="confirm the spending; never stands for consent")
@@ -181,7 +208,7 @@ def _show(command: argparse.ArgumentParser) -> None:
 
 
 def _retire(command: Parser) -> None:
-    _common(command, retiring.retire)
+    _common(command, _retiring)
     command.description = "Nothing is forgotten before you said yes to the list of what would be deleted."
     command.add_argument("companion", help="id, or name")
     action = command.add_mutually_exclusive_group(required=True)
@@ -200,7 +227,7 @@ def _verify(command: Parser) -> None:
 
 
 def _reconcile(command: Parser) -> None:
-    _common(command, reconciling.reconcile)
+    _common(command, _reconciling)
     command.description = "Without options it only reports; exit code 4 says that there is something to be done."
     command.add_argument(
         "--adopt", action="store_true", help="take in what is ours, and cross out what was deleted at ElevenLabs"

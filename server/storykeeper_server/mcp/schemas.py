@@ -52,9 +52,10 @@ def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations
         structured_output=True,
     )
     arguments = tool.fn_metadata.arg_model
-    closed = type(f"{tool.name}_arguments", (arguments,), {"model_config": ConfigDict(extra="forbid")})
-    tool.fn_metadata.arg_model = closed
-    tool.parameters = shown_input(closed.model_json_schema(by_alias=True))
+    # Built with the first call, and its schema is that of the open one but for a line: a start needn't wait for either.
+    config = ConfigDict(extra="forbid", defer_build=True)
+    tool.fn_metadata.arg_model = type(f"{tool.name}_arguments", (arguments,), {"model_config": config})
+    tool.parameters = shown_input({**tool.parameters, "additionalProperties": False})
     if tool.fn_metadata.output_schema:
         tool.fn_metadata.output_schema = shown_output(tool.fn_metadata.output_schema)
     return tool

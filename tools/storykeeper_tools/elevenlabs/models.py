@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    # Built when the first answer comes: a server that only lists its tools reads none.
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), defer_build=True)
 
 
 class Page(Answer):
