@@ -96,10 +96,17 @@ def schema() -> Any:
 def filled(value: Any, ids: dict[str, Any]) -> Any:
     """Generated JSON with ids, addresses and files that exist, where the names of fields ask for such."""
     if isinstance(value, dict):
-        return {name: ids[name] if name in ids else filled(item, ids) for name, item in value.items()}
+        return {
+            name: ids[name] if _same_kind(item, ids.get(name)) else filled(item, ids) for name, item in value.items()
+        }
     if isinstance(value, list):
         return [filled(item, ids) for item in value]
     return value
+
+
+def _same_kind(value: Any, real: Any) -> bool:
+    """A field of the same name may be something else elsewhere: `model_id` says whether it may be overridden, too."""
+    return real is not None and isinstance(value, type(real))
 
 
 def request(case: Case) -> httpx.Request:
