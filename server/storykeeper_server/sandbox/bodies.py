@@ -50,6 +50,9 @@ async def read_form(request: Request, limit: int) -> FormData:
     # Read whole before it is parsed: when a client goes away midway, the parser leaves its temporary files open.
     chunks = [chunk async for chunk in _within(request, limit)]
     parser = MultiPartParser(request.headers, _again(chunks), max_part_size=limit)
+    # All of it is in memory already. A file on the disk is written and closed by threads, and a request that is
+    # cancelled meanwhile would leave it open.
+    parser.spool_max_size = limit + 1
     try:
         return await parser.parse()
     except (MultiPartException, FormParserError) as error:
