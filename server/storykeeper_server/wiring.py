@@ -42,7 +42,9 @@ from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
 from storykeeper_tools.provisioning.schema import opened, schema
 from storykeeper_tools.provisioning.slots import FileSlot, NumberedSlot, Slot
+from storykeeper_tools.provisioning.sounds import Sounds
 from storykeeper_tools.provisioning.staging import Stager
+from storykeeper_tools.provisioning.texts import Texts
 from storykeeper_tools.provisioning.worker import Carry, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.retirement import Retirement
@@ -123,7 +125,7 @@ def wire(
     ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
-    stager = Stager(readable, blobs)
+    stager = Stager(Sounds(readable, blobs), Texts(readable), blobs)
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
     usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()

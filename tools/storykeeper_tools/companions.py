@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from .caller import NOBODY, Caller, Wait
 from .companion.changes import Changes, changed
 from .companion.consent import Consent, Granting
-from .companion.memories import about as mentioning
-from .companion.persona import phrases
+from .companion.language import phrases
+from .companion.memories.documents import about as mentioning
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
 from .errors import BadInput, Conflict, MissingPermission, StorykeeperError, UpstreamError, from_row

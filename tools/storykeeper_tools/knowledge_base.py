@@ -84,8 +84,8 @@ class KnowledgeBase:
 
     def _stage(self, text: str, title: str, files: list[str]) -> tuple[list[StagedMemory], list[str]]:
         with self.stager.blobs.staging() as staging:
-            memories = self.stager.text(staging, title, text) if text else []
-            read, left_out = self.stager.memories(staging, files)
+            memories = self.stager.texts.text(staging, title, text) if text else []
+            read, left_out = self.stager.texts.stage(staging, files)
             return [*memories, *(m for m in read if m.sha256 not in {k.sha256 for k in memories})], left_out
 
 

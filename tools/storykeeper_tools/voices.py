@@ -9,7 +9,7 @@ import anyio.to_thread
 from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller
-from .companion.recording import Recording
+from .companion.recordings.preflight import Recording
 from .companion.spec import Name, name_key
 from .elevenlabs.client import ElevenLabs
 from .provisioning.consents import About, Consents
@@ -67,7 +67,7 @@ class Voices:
 
     async def inspect_recording(self, recordings: Recordings) -> Inspection:
         """Judge recordings by what they decode to: good, usable or refused, and what to do about each. Sends nothing."""
-        judged = await anyio.to_thread.run_sync(self.stager.inspect, recordings)
+        judged = await anyio.to_thread.run_sync(self.stager.sounds.inspect, recordings)
         return Inspection(usable=all(r.verdict != "refused" for r in judged), recordings=judged)
 
     async def list_voices(self, voice_ids: list[str] | None = None, page: str | None = None) -> VoiceList:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storykeeper_tools.companion import language as languages
 from storykeeper_tools.companion import persona
 from storykeeper_tools.companion.consent import Consent, genuine, sign
-from storykeeper_tools.companion.memories import Memory, read, split, texts
-from storykeeper_tools.companion.recording import inspect
+from storykeeper_tools.companion.memories.documents import Memory, read, split, texts
+from storykeeper_tools.companion.recordings.preflight import inspect
 from storykeeper_tools.companion.spec import Wish, clean_name, parse
 from storykeeper_tools.companion.written import load
 from storykeeper_tools.errors import BadInput, Conflict
@@ -154,7 +155,7 @@ def test_a_byte_order_mark_is_no_part_of_a_memory() -> None:
 # Persona
 
 
-@pytest.mark.parametrize("language", persona.languages())
+@pytest.mark.parametrize("language", languages.offered())
 def test_every_language_discloses_the_ai_and_knows_what_to_do_in_a_crisis(language: str) -> None:
     """In its own words, with the person's name."""
     spoken = persona.compile(wish(language=language))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from ..errors import BadInput, Conflict
+from .language import phrases
 from .spec import Wish
 
 Facts = Mapping[str, Any]
@@ -56,25 +54,6 @@ class Persona:
     crisis: str
     language: str
     tts_model: str
-
-
-def languages() -> list[str]:
-    """The languages whose disclosure and crisis texts exist."""
-    folder = resources.files(__name__.rpartition(".")[0]).joinpath("languages")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-@cache
-def phrases(language: str) -> dict[str, str]:
-    """The fixed sentences of a language. Raises BadInput for one that has no file yet."""
-    offered = languages()
-    if language not in offered:
-        raise BadInput(
-            f"there is no disclosure text in this language yet; there is in {', '.join(offered)}",
-            next=f"choose one of them, or add companion/languages/{language}.toml beside them",
-        )
-    entry = resources.files(__name__.rpartition(".")[0]).joinpath("languages", f"{language}.toml")
-    return {k: str(v) for k, v in tomllib.loads(entry.read_text(encoding="utf-8")).items()}
 
 
 def compile(spec: Wish) -> Persona:

@@ -12,6 +12,7 @@ from ..errors import BadInput
 
 ConsentKind = Literal["self", "guardian", "executor_or_heir"]
 Status = Literal["living", "deceased"]
+Audience = Literal["family", "dementia_care", "bereavement"]
 LONGEST_NAME = 80
 
 
@@ -87,8 +88,10 @@ class Wish(Part):
     memories: Annotated[
         list[str], Field(max_length=200, description="Texts, or folders; of a folder only its part `memories`, if any")
     ] = []
+    memory_id: Annotated[str, Field(max_length=128, description="Memories kept in Firestore")] = ""
     corrections: Annotated[list[Line], Field(max_length=100, description="Statements that outrank memories")] = []
     wishes: Annotated[str, Field(max_length=1000, description="How it should speak")] = ""
+    audience: Annotated[Audience, Field(description="Who will talk to it")] = "family"
     voice: Voice = Voice()
     privacy: Privacy = Privacy()
 

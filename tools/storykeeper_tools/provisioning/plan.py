@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ..companion.consent import canonical
-from ..companion.recording import Recording
+from ..companion.recordings.preflight import Recording
 from ..companion.spec import Wish, name_key
 from ..errors import Conflict
 

@@ -1,26 +1,19 @@
-"""From a person's files to staged bytes: read once, through the safe opener, judged from the very bytes that are kept."""
+"""From a person's files to staged bytes: all of them, or none."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 import anyio.to_thread
 
-from ..companion import memories as reading
-from ..companion.memories import Memory
-from ..companion.recording import Recording, inspect
-from ..errors import BadInput, FileRefused, RecordingRefused, StorykeeperError
-from ..files import Files, label, shown
+from ..companion.recordings.preflight import Recording
+from ..errors import StorykeeperError
 from .blobs import Blobs, Staging
 from .plan import Plan, StagedMemory, StagedRecording
-
-SUFFIXES = frozenset([".wav", ".mp3", ".m4a", ".mp4", ".flac", ".ogg", ".opus", ".aac", ".aiff", ".aif", ".webm"])
-LARGEST_MEMORY = 20 * 1024 * 1024
+from .sounds import Sounds
+from .texts import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,8 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Stager:
-    files: Files
+    sounds: Sounds
+    texts: Texts
     blobs: Blobs
 
     @asynccontextmanager
@@ -67,83 +61,8 @@ class Stager:
             staged.staging.undo()
             return staged.hashes
 
-    def inspect(self, recordings: Sequence[str]) -> list[Recording]:
-        """Judge recordings without keeping anything. Blocking."""
-        judged: list[Recording] = []
-        for path in self._sounds(recordings):
-            with self.files.open(path) as file:
-                judged.append(inspect(file, shown(path)))
-        return judged
-
     def _stage(self, recordings: Sequence[str], memories: Sequence[str]) -> Staged:
         with self.blobs.staging() as staging:
-            judged = self._recordings(staging, recordings)
-            texts, left_out = self.memories(staging, memories)
-            return Staged([s for s, _ in judged], [j for _, j in judged], texts, left_out, staging)
-
-    def _recordings(self, staging: Staging, paths: Sequence[str]) -> list[tuple[StagedRecording, Recording]]:
-        found: dict[str, tuple[StagedRecording, Recording]] = {}
-        for path in self._sounds(paths):
-            staged, judged = self._recording(staging, path)
-            found.setdefault(staged.sha256, (staged, judged))
-        return list(found.values())
-
-    def _sounds(self, paths: Sequence[str]) -> list[str]:
-        """Files as they are named; of a folder, those that are called like recordings."""
-        found: list[str] = []
-        for path in paths:
-            inside = self.files.within(path)
-            sounds = [p for p in inside if inside == [path] or PurePath(p).suffix.lower() in SUFFIXES]
-            if not sounds:
-                raise FileRefused(f"there is no recording in {label(path)}", next="name the recording itself")
-            found += sounds
-        return found
-
-    def _texts(self, path: str) -> list[str]:
-        """A file, or what a folder holds; a folder with a part called `memories` is meant by that part alone."""
-        inside = self.files.within(path)
-        own = os.path.join(path, "memories", "")
-        return [p for p in inside if p.startswith(own)] or inside
-
-    def _recording(self, staging: Staging, path: str) -> tuple[StagedRecording, Recording]:
-        with self.files.open(path) as file:
-            sha256 = staging.add(file)
-        with self.blobs.open(sha256) as copy:
-            judged = inspect(copy, shown(path))
-        if judged.verdict == "refused":
-            raise RecordingRefused(
-                f"{label(path)}: " + "; ".join(f.what for f in judged.findings), next=_advice(judged)
-            )
-        return StagedRecording(sha256=sha256, name=judged.name, mime=judged.mime, seconds=judged.seconds), judged
-
-    def memories(self, staging: Staging, paths: Sequence[str]) -> tuple[list[StagedMemory], list[str]]:
-        found: dict[str, StagedMemory] = {}
-        left_out: list[str] = []
-        for path in paths:
-            inside = self._texts(path)
-            for file in inside:
-                if inside != [path] and PurePath(file).suffix.lower() not in reading.READABLE:
-                    left_out.append(shown(file))
-                    continue
-                for memory in self._read(file):
-                    found.setdefault(memory.sha256, self._memory(staging, memory))
-        return list(found.values()), left_out
-
-    def _read(self, path: str) -> list[Memory]:
-        with self.files.open(path) as file:
-            data = file.read(LARGEST_MEMORY + 1)
-        if len(data) > LARGEST_MEMORY:
-            raise BadInput(f"{label(path)} is larger than 20 MB", next="split it into several files")
-        return reading.read(path, data)
-
-    def text(self, staging: Staging, title: str, text: str) -> list[StagedMemory]:
-        """Stage a text that came as an argument."""
-        return [self._memory(staging, memory) for memory in reading.texts(reading.title(title), text, "the text")]
-
-    def _memory(self, staging: Staging, memory: Memory) -> StagedMemory:
-        sha256 = staging.add(io.BytesIO(memory.data))
-        return StagedMemory(sha256=sha256, title=memory.title, type=memory.type, mime=memory.mime)
-
-
-def _advice(judged: Recording) -> str:
-    return "; ".join(f.do for f in judged.findings)
+            heard = self.sounds.stage(staging, recordings)
+            texts, left_out = self.texts.stage(staging, memories)
+            return Staged([s for s, _ in heard], [j for _, j in heard], texts, left_out, staging)

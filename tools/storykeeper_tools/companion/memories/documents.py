@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from ..errors import BadInput
+from ...errors import BadInput
 
 LONGEST = 100_000
 TEXT_TYPES = frozenset({".md", ".markdown", ".txt"})
