@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from pydantic_core import from_json
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -50,13 +51,27 @@ async def read_form(request: Request, limit: int) -> FormData:
     # Read whole before it is parsed: when a client goes away midway, the parser leaves its temporary files open.
     chunks = [chunk async for chunk in _within(request, limit)]
     parser = MultiPartParser(request.headers, _again(chunks), max_part_size=limit)
-    # All of it is in memory already. A file on the disk is written and closed by threads, and a request that is
-    # cancelled meanwhile would leave it open.
     parser.spool_max_size = limit + 1
     try:
-        return await parser.parse()
+        return _held(await parser.parse())
     except (MultiPartException, FormParserError) as error:
         raise invalid("invalid_body", "There was an error parsing the body") from error
+    finally:
+        # The file of a part that has no end is in no form, and nobody else closes it.
+        for file in parser._files_to_close_on_error:  # pyright: ignore[reportPrivateUsage]  # the only place that knows it
+            file.close()
+
+
+def _held(form: FormData) -> FormData:
+    """With its files in plain memory: a request that is cancelled leaves nothing open, wherever it was waiting."""
+    parts: list[tuple[str, UploadFile | str]] = []
+    for name, part in form.multi_items():
+        if isinstance(part, UploadFile):
+            with part.file as file:
+                data = io.BytesIO(file.read())
+            part = UploadFile(data, size=part.size, filename=part.filename, headers=part.headers)  # noqa: PLW2901 - the same part, held otherwise
+        parts.append((name, part))
+    return FormData(parts)
 
 
 async def _again(chunks: list[bytes]) -> AsyncGenerator[bytes]:
