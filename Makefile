@@ -4,7 +4,7 @@
 # make bench   speed, as ratios measured in one run; COMPANIONS=200 for a shorter one
 # make fuzz    many requests made from the official OpenAPI file, against the sandbox
 # make campaign  many seeds of faults, crashes and clocks that jump against provisioning, and real processes killed;
-#                SEEDS=10000 and KILLS=500 for more
+#                and consents and recordings that were tampered with; SEEDS=10000, KILLS=500 and MUTATIONS=5000 for more
 # make live    the sandbox compared with the real service: needs ELEVENLABS_API_KEY, and spends a little
 # make clean   take away everything that was set up here
 SHELL := /bin/bash
@@ -32,6 +32,9 @@ check: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/book.py
+	$(BIN)/python benchmarks/preparing.py
+	$(BIN)/python benchmarks/preflight.py
 	$(BIN)/python benchmarks/provisioning.py --companions $(or $(COMPANIONS),1000)
 
 # Many new requests made from the official file; the usual run sends a few, and the same ones each time.
@@ -42,6 +45,7 @@ fuzz: .venv/dev
 campaign: .venv/dev
 	$(BIN)/python tests/simulated/campaign.py --seeds $(or $(SEEDS),2000)
 	PYTHONPATH=tests $(BIN)/python -m kills.campaign --kills $(or $(KILLS),80)
+	MUTATIONS=$(or $(MUTATIONS),1000) $(BIN)/python -m pytest -q -s tests/tools/test_consents_hold.py
 
 # Spends a little at the real service, and cleans up; says what it needs when there is no key.
 live: .venv/dev

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import av
 from sandbox import call, free_port, running
 
 from storykeeper_server.wiring import Storykeeper, wire
@@ -32,6 +31,7 @@ from storykeeper_tools.settings import read
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import sounds
 from postgres import installed, postgres
 
 HERE = Path(__file__).parent
@@ -61,28 +61,16 @@ def wired(home: Path, port: int, database: str = "") -> Storykeeper:
 
 
 def person(folder: Path, number: int, memories: int) -> Wish:
-    """Somebody with half a minute of silence and some memories, none of which anybody else has."""
+    """Somebody with forty seconds of speech and some memories, none of which anybody else has."""
     own = folder / f"person-{number}"
     own.mkdir(parents=True)
-    record(own / "voice.flac", f"Person {number}")
+    (own / "voice.mp3").write_bytes(sounds.titled(f"Person {number}"))
     paths = [own / f"memory-{n}.md" for n in range(memories)]
     for n, path in enumerate(paths):
         path.write_text(f"Person {number}, memory {n}. " + "My mother kept a bakery in Shandon Street. " * 10)
     subject = {"name": f"Person {number}", "relation": "aunt"}
-    files = {"recordings": [str(own / "voice.flac")], "memories": list(map(str, paths))}
+    files = {"recordings": [str(own / "voice.mp3")], "memories": list(map(str, paths))}
     return Wish.model_validate({"subject": subject, "language": "en", **files})
-
-
-def record(path: Path, title: str) -> None:
-    with av.open(str(path), "w", format="flac") as container:
-        container.metadata["title"] = title
-        stream = container.add_stream("flac", rate=16_000)
-        stream.layout = "mono"
-        frame = av.AudioFrame(format="s16", layout="mono", samples=31 * 16_000)
-        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
-        frame.sample_rate = 16_000
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
 
 
 async def planned(keeper: Storykeeper, wish: Wish) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
 import sys
-import wave
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import sounds
 from judge import Judge, JudgedApp, official
 from judged import verdict
 from postgres import Server, installed, postgres
@@ -24,6 +23,7 @@ from storykeeper_server.sandbox.state import State
 
 ROOT = Path(__file__).parent.parent
 JUDGED: Counter[str] = Counter()
+COUNTED = ("requests", "responses", "creates", "changes")
 LIVE: list[bool] = []
 TALLIES: list[dict[str, Any]] = []
 
@@ -66,18 +66,8 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 def recording() -> Callable[[float], bytes]:
-    """Makes WAV files of silence, so many seconds long."""
-
-    def make(seconds: float) -> bytes:
-        made = io.BytesIO()
-        with wave.open(made, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16_000)
-            file.writeframes(bytes(int(seconds * 16_000) * 2))
-        return made.getvalue()
-
-    return make
+    """Makes WAV files of what sounds like speech, so many seconds long; a sixth of it are pauses."""
+    return lambda seconds: sounds.wav(sounds.speech(seconds), 16_000)
 
 
 @pytest.fixture
@@ -95,7 +85,8 @@ def judge() -> Iterator[Judge]:
         pytest.skip("NOT JUDGED: the official OpenAPI file needs npm")
     judge = Judge(spec)
     yield judge
-    JUDGED.update(requests=judge.requests, responses=judge.responses)
+    kept = judge.promises
+    JUDGED.update(requests=judge.requests, responses=judge.responses, creates=kept.creates, changes=kept.changes)
     assert judge.misfits == []
 
 
@@ -116,9 +107,10 @@ async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _tell_sessions(terminalreporter)
     tallies = [*TALLIES, _tally()]
-    requests, responses = (sum(tally[what] for tally in tallies) for what in ("requests", "responses"))
+    requests, responses, creates, changes = (sum(tally[what] for tally in tallies) for what in COUNTED)
     methods = {method for tally in tallies for method in tally["methods"]}
     terminalreporter.write_line(f"judged by the official OpenAPI file: {requests} requests, {responses} responses")
+    terminalreporter.write_line(f"agents of ours with every promise kept: {creates} creates, {changes} changes")
     terminalreporter.write_line(f"driven by the official SDK: {len(methods)} of its methods")
 
 
@@ -127,7 +119,7 @@ def _tally() -> dict[str, Any]:
     shared = verdict()
     counts = JUDGED + Counter(requests=shared.requests, responses=shared.responses) if shared else JUDGED
     methods = sys.modules["live.sdk"].EXERCISED if "live.sdk" in sys.modules else ()
-    return {"requests": counts["requests"], "responses": counts["responses"], "methods": sorted(map(str, methods))}
+    return {what: counts[what] for what in COUNTED} | {"methods": sorted(map(str, methods))}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import openapi
+from promises import Broken, Promises
 
 Schema = dict[str, Any]
 Pairs = Sequence[tuple[str, Any]]
@@ -79,6 +80,7 @@ class Judge:
         self.requested: Counter[str] = Counter()
         self.responded: Counter[str] = Counter()
         self.unjudged: Counter[str] = Counter()
+        self.promises = Promises()
 
     @property
     def requests(self) -> int:
@@ -105,6 +107,13 @@ class Judge:
         self.requested[operation.name] += 1
         operation.judge_query(query)
         operation.judge_body(content_type or "", body)
+
+    def keep(self, method: str, path: str, body: bytes) -> None:
+        """Refuse an agent of ours that promises less than it must, or a change that takes a promise away."""
+        try:
+            self.promises.sent(method, path, body)
+        except Broken as broken:
+            raise Misfit(f"{method} {path}: promise: {broken}") from broken
 
     def response(self, method: str, path: str, status: int, content_type: str | None, body: bytes) -> None:
         """Refuse a response that the file declares differently; count it where the file declares nothing."""
@@ -188,9 +197,11 @@ class JudgedApp:
         if self.requests:
             query = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
             self.judge.request(scope["method"], path, query, _content_type(scope), body)
+        self.judge.keep(scope["method"], path, body)
         messages = await _answered(self.app, scope, body, receive)
         for start in (message for message in messages if message["type"] == "http.response.start"):
             answer = b"".join(message.get("body", b"") for message in messages)
+            self.judge.promises.answered(scope["method"], path, body, answer)
             self.judge.response(scope["method"], path, start["status"], _content_type(start), answer)
         return messages
 

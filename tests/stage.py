@@ -108,15 +108,24 @@ class Stage:
     state: State
     faults: Faults
     home: Path
+    remote: ASGIApp
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
         """A tool of the catalogue, by its name."""
         return await call(self.keeper, name, **arguments)
 
+    async def in_the_dashboard(self, agent_id: str, patch: dict[str, Any]) -> None:
+        """What somebody else changes about an agent, which nobody judges."""
+        transport = httpx.ASGITransport(self.remote)
+        async with httpx.AsyncClient(
+            transport=transport, base_url=NOWHERE, headers={"xi-api-key": "sandbox"}
+        ) as client:
+            (await client.patch(f"/v1/convai/agents/{agent_id}", json=patch)).raise_for_status()
+
 
 @asynccontextmanager
 async def open_stage(
-    judge: Judge,
+    judge: Judge | None,
     home: Path,
     *,
     state: State | None = None,
@@ -126,15 +135,16 @@ async def open_stage(
     switches: Switches | None = None,
     settings: dict[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
-    """A stage whose state lies in `home`; `key` is ours, `keys` are those the sandbox accepts."""
+    """A stage whose state lies in `home`; `key` is ours, `keys` are those the sandbox accepts. Without a judge it may
+    answer what the official file doesn't know."""
     remote = state or State(None)
-    app = JudgedApp(build(remote, keys=keys, plan=plan, switches=switches or Switches()), judge)
-    faults = Faults(httpx.ASGITransport(app))
+    app = build(remote, keys=keys, plan=plan, switches=switches or Switches())
+    faults = Faults(httpx.ASGITransport(JudgedApp(app, judge) if judge else app))
     chosen = replace(Settings(home=home / "state", api_key=key, url=NOWHERE, workspace="sandbox"), **(settings or {}))
     elevenlabs = ElevenLabs(Link(chosen.url or NOWHERE, chosen.api_key, faults))
     keeper = wire(chosen, files=allow([home, EXAMPLE], base=home), elevenlabs=elevenlabs, durable=False)
     async with keeper.running():
-        yield Stage(keeper, remote, faults, home)
+        yield Stage(keeper, remote, faults, home, app)
 
 
 @dataclass

@@ -262,12 +262,12 @@ def test_a_run_outlives_a_full_disk_and_a_lock(tmp_path: Path) -> None:
 
             holder = sqlite3.connect(next(tmp_path.glob("*/storykeeper.sqlite")), isolation_level=None)
             holder.execute("BEGIN IMMEDIATE")
-            waiting = server.begin("record_consent", **consent)
+            waiting = server.begin("record_consent", **consent, statement="I agree.")
             command = told(here, "plan", ada(tmp_path))
             busy, listed = server.answer(waiting), server.call("list_companions")
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
             holder.close()
-            full = server.call("record_consent", **consent)
+            full = server.call("record_consent", **consent, statement="Yes.")
             staged = server.call("plan_companion", spec=SPEC)
             resource.prlimit(
                 server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import clients
+import sounds
 from outside import TEXT, Event, Show, companion, greeting, need, only, pages, rest, session, stored
 
 pytestmark = pytest.mark.anyio
@@ -28,10 +29,10 @@ def _there() -> None:
 
 
 @pytest.fixture
-def silence(recording: Callable[[float], bytes], tmp_path: Path) -> Path:
+def silence(tmp_path: Path) -> Path:
     """A microphone that hears nothing."""
     file = tmp_path / "silence.wav"
-    file.write_bytes(recording(5.0))
+    file.write_bytes(sounds.wav(np.zeros(5 * 16_000, np.float32), 16_000))
     return file
 
 

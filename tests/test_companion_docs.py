@@ -9,7 +9,7 @@ from pathlib import Path
 
 import spec_table
 from storykeeper_server.batch import GRAVEST_FIRST
-from storykeeper_server.cli import parser
+from storykeeper_server.grammar import parser
 from storykeeper_tools.companion.written import load
 
 ROOT = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ import switch_table
 from judge import official
 from judged import build, served
 from outside import need
-from storykeeper_server.cli import parser
+from storykeeper_server.grammar import parser
 from storykeeper_server.sandbox.state import State
 
 ROOT = Path(__file__).parent.parent
@@ -120,4 +120,4 @@ def test_the_commands_that_start_it_are_understood() -> None:
             text=True,
             check=True,
         ).stdout.splitlines()
-        assert parser().parse_args(words).run.__name__ == "sandbox"
+        assert parser().parse_args(words).run == "commands.sandbox"

@@ -67,12 +67,12 @@ async def test_a_sentence_becomes_a_companion(
     documents = [{"id": d.id, "name": d.name, "type": d.type} for d in config.agent.prompt.knowledge_base]
     assert documents == made["documents"]
     assert {d["name"].split(" ", 1)[1] for d in documents} == {
-        "Childhood in Cork",
-        "Family and Sundays",
+        "Childhood in cork",
+        "Family and sundays",
         "The bakery years",
     }
     assert settings.auth.enable_auth is True
-    assert "I'm an AI companion, made from Dorothy's memories" in config.agent.first_message
+    assert "I'm an AI companion made from Dorothy's memories" in config.agent.first_message
     voice = await official.voices.get(str(made["voice_id"]))
     assert (voice.name, voice.category) == ("Dorothy", "cloned")
 

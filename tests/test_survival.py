@@ -124,3 +124,19 @@ def _ask(server: subprocess.Popen[str], id: int, method: str, **params: Any) -> 
 
 def _tool(server: subprocess.Popen[str], id: int, name: str, **arguments: Any) -> Any:
     return _ask(server, id, "tools/call", name=name, arguments=arguments)
+
+
+def test_a_run_that_is_killed_while_memories_are_indexed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Each index is asked for once more at most, the agent comes when all of them are there, and there is one of each."""
+    (tmp_path / "book.md").write_text("\n\n".join(f"On day {n} Dorothy baked {n + 2} loaves." for n in range(2000)))
+    asked = ("--name", "Dorothy", "--audio", str(EXAMPLE.parent / "recording.mp3"), "--consent", "self", "--yes")
+    with place(tmp_path) as here:
+        here.fault("POST /v1/convai/knowledge-base/rag-index blackhole-after-commit")
+        with here.start("provision", *asked, "--memories", str(tmp_path / "book.md")) as first:
+            here.wait_for_fault(first)
+            first.send_signal(signal.SIGKILL)
+        after = here.run("provision", *asked, "--memories", str(tmp_path / "book.md"))
+        made = here.count()
+
+    assert after["status"] == "done"
+    assert made == {"voice": 1, "document": len(after["documents"]), "agent": 1}

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from google.adk.apps import App
 
 NAME = "storykeeper_orchestrator"
-CHAT_TOOLS = frozenset({"check_quota", "inspect_recording", "list_companions", "get_companion", "get_signed_url"})
+CHAT_TOOLS = frozenset(
+    {
+        "check_quota",
+        "inspect_recording",
+        "list_companions",
+        "get_companion",
+        "rehearse_companion",
+        "get_signed_url",
+    }
+)
 
 
 def build(environ: dict[str, str], model: str | None = None) -> App:
@@ -24,10 +33,12 @@ def build(environ: dict[str, str], model: str | None = None) -> App:
     from google.adk.apps import App, ResumabilityConfig
 
     from . import toolbox, workflow
+    from .hearing import Ear
 
-    tools = toolbox.connect(environ)
+    ear = Ear()
+    tools = toolbox.connect(environ, ear)
     # A workflow may be a tool, though the declared type of `tools` doesn't say so.
-    procedure: Any = workflow.make_companion(tools)
+    procedure: Any = workflow.make_companion(tools, ear)
     root_agent = LlmAgent(
         name=NAME,
         model=model or toolbox.model(environ),

@@ -66,10 +66,14 @@ class Given(BaseModel):
 
 def theirs(sentence: str, name: str, relation: str = "") -> bool:
     """Whether a sentence says that this very person has agreed: "She spoke English and gave me her consent"."""
-    pronouns = [p for p, others in (("[Ss]he", HE), ("[Hh]e", SHE)) if relation.lower() not in others]
-    who = "|".join(filter(None, [*pronouns, re.escape(name)]))
+    who = "|".join(filter(None, [*pronouns(relation), re.escape(name)]))
     said = re.search(rf"^\W*(?:{who})\b{_BETWEEN}\s+(?i:{_AGREES}{_THING})", sentence)
     return said is not None and not DOUBT.search(sentence)
+
+
+def pronouns(relation: str) -> list[str]:
+    """How somebody of that relation may be spoken of."""
+    return [p for p, others in (("[Ss]he", HE), ("[Hh]e", SHE)) if relation.lower() not in others]
 
 
 def ours(sentence: str, office: re.Pattern[str]) -> bool:

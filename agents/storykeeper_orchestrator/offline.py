@@ -14,75 +14,48 @@ from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.genai import types
 
-from . import consent
+from .sentence import NAMED, astray, people, read, sentences, states, unsure
 
 NAME = "offline-rules"
-RELATIONS = [
-    "mother",
-    "mum",
-    "mom",
-    "father",
-    "dad",
-    "grandmother",
-    "grandma",
-    "granny",
-    "nana",
-    "grandfather",
-    "grandpa",
-    "grandad",
-    "husband",
-    "wife",
-    "partner",
-    "sister",
-    "brother",
-    "aunt",
-    "uncle",
-    "friend",
-    "son",
-    "daughter",
-    "cousin",
-    "teacher",
-]
-LANGUAGES = {
-    "english": "en",
-    "spanish": "es",
-    "german": "de",
-    "french": "fr",
-    "italian": "it",
-    "portuguese": "pt",
-    "chinese": "zh",
-    "mandarin": "zh",
-    "irish": "ga",
-    "polish": "pl",
-    "dutch": "nl",
-}
-SOUNDS = (".wav", ".mp3", ".m4a", ".mp4", ".flac", ".ogg", ".opus", ".aac", ".aiff", ".webm")
-TEXTS = (".md", ".txt", ".markdown", ".pdf", ".docx", ".epub")
 HELP = (
-    "I'm a small set of rules, not a language model, and I didn't understand that. I understand sentences such as: "
+    "I'm a small set of rules, not a language model, and I didn't understand that, and did nothing. I understand sentences such as: "
     '"Make a companion of my mother Dorothy from mum.m4a and notes/. She spoke English and gave me her consent.", '
-    '"quota", "list", "show dorothy-7f3a", "link dorothy-7f3a".'
+    '"quota", "list", "show dorothy-7f3a", "link dorothy-7f3a", "correct dorothy-7f3a: she was born in 1934."'
+)
+# What is done by a command, and never by rules that may have misread a sentence.
+_COMMANDS = (
+    (
+        r"revok\w*|withdr\w*|tak\w+ back|t[ao]k\w+ .*\bconsent\b.* back|consent\w*",
+        "`storykeeper consent {0}` shows who consented, and with --revoke takes it back",
+    ),
+    (
+        r"forget|delete|remove|erase|get rid|wipe",
+        "`storykeeper retire {0} --forget` deletes all of it, and `storykeeper consent {0} --revoke` takes its consent back",
+    ),
+    (r"resume|unpause|reopen|wake|enable|switch on|turn on", "`storykeeper retire {0} --resume` does it"),
+    (
+        r"pause|stop|halt|retire|silence|disable|close|suspend|farewell|switch off|turn off",
+        "`storykeeper retire {0} --pause` does it",
+    ),
+    (r"export|archive|back ?up|download", "`storykeeper export {0}` does it"),
+    (
+        r"change|correct|update|rename|edit|add|replace|fix|wrong",
+        'what is told of the person is corrected by a sentence such as "correct {0}: she was born in 1934."; all else is'
+        " changed in its companion.yaml, with `storykeeper provision companion.yaml`",
+    ),
 )
 
-_NAME = r"(?:[A-Z]\.|Dr\.|Mrs?\.|[A-ZÀ-ÖØ-Þ][\w'-]*)"
-CANNOT_DELETE = (
-    "I can't delete anything yet. In the ElevenLabs dashboard, whatever belongs to a companion carries its keep- marker: "
-    "the agent among its tags, documents in their names, the voice in its description."
+_SHOW = re.compile(
+    r"\b(?:show|status|state|look|see|view|details?|display|describe|how is|how's|what is|what's|tell me about)\b"
 )
-_PERSON = re.compile(
-    r"[Cc]ompanion\s+(?:of|for)\s+(?:(?i:my|our|the|his|her|their)\s+)?(?P<late>(?:(?i:late|dear|beloved|old)\s+)*)"
-    r"(?:(?P<relation>(?i:" + "|".join(RELATIONS) + r"))\b[\s,]*)?(?P<name>" + _NAME + r"(?:\s+" + _NAME + r")*)?"
+_NEGATED = re.compile(r"\b(?:not|never|no longer|cannot)\b|n't\b")
+_CHANGE = re.compile(
+    rf"^\W*(?:(?i:please)\s+)?(?i:change|correct|update)\s+(?P<who>[a-z0-9-]+-[0-9a-f]{{4,}}|{NAMED})(?:\s+companion)?\s*[:,]\s+(?P<what>.+)$",
+    re.S,
 )
-_DIED = re.compile(
-    r"(?P<who>\w+)\s+(?:(?:has|had|have|is|was)\s+)?(?:died|dead|deceased|passed(?: away| on)?|buried)\b", re.I
-)
-_BURIED = re.compile(r"\b(buried|lost)\s+(him|her)\b|\bfuneral\b", re.I)
-_IS_NAME = re.compile(_NAME + r"(?:\s+" + _NAME + r")*")
 _MAKING = r"(?:make|create|build|provision|prepare)"
 _MAKE = re.compile(rf"\b{_MAKING}\b.*\bcompanion\b", re.I | re.S)
 _DO_NOT = re.compile(rf"\b(?:not|n't|never)\b[^.]*\b{_MAKING}\b", re.I)
-_WISHES = re.compile(r"\b(?:should|shall|must|to)\s+(?:sound|be|speak|talk)\s+(?P<wishes>[^.]+)", re.I)
-_EITHER = frozenset({"and/or", "he/she", "she/he", "his/her", "her/his", "him/her", "her/him", "s/he", "w/o"})
 _ID = re.compile(r"\b[a-z0-9-]+-[0-9a-f]{4,}\b")
 
 
@@ -113,10 +86,11 @@ def decide(contents: list[types.Content]) -> types.Part:
     for part in contents[-1].parts or []:
         if part.function_response:
             return types.Part(text=explain(part.function_response.name or "", part.function_response.response or {}))
-    return understand(spoken(contents))
+    said = spoken(contents)
+    return understand("\n".join(said), said[-1] if said else "")
 
 
-def spoken(contents: list[types.Content]) -> str:
+def spoken(contents: list[types.Content]) -> list[str]:
     """What the person has said in this conversation, so that an answer adds to the question before it."""
     said: list[str] = []
     for content in contents:
@@ -124,45 +98,80 @@ def spoken(contents: list[types.Content]) -> str:
         if any(part.function_call or part.function_response for part in parts):
             said.clear()
         elif content.role == "user":
-            said.append(" ".join(part.text or "" for part in parts))
+            said.append(" ".join(part.text or "" for part in parts).replace("\u2019", "'"))
     return finished(said)
 
 
-def finished(said: list[str]) -> str:
+def finished(said: list[str]) -> list[str]:
     """A new wish stands alone; anything else is read together with the wish it answers."""
     if not said or _MAKE.search(said[-1]) or not any(_MAKE.search(s) for s in said):
-        return said[-1] if said else ""
-    return "\n".join(said)
+        return said[-1:]
+    return said
 
 
-def understand(text: str) -> types.Part:
-    text = text.replace("\u2019", "'")
+def understand(text: str, newest: str) -> types.Part:
+    """What to do about all that was said; of the newest words alone it is asked what wasn't clear."""
     if _DO_NOT.search(text):
         return types.Part(text="Then I make nothing.")
     if _MAKE.search(text):
-        return _make(text)
-    if re.search(r"\b(delete|remove|forget|retire|erase)\b", text, re.I):
-        return types.Part(text=CANNOT_DELETE)
-    return _lookup(text.lower()) or types.Part(text=HELP)
+        return _make(text, newest)
+    words = text.lower()
+    return _changed(text) or _by_command(words) or _lookup(words) or types.Part(text=HELP)
+
+
+def _changed(text: str) -> types.Part | None:
+    """A correction of a companion that there is: all that is said must be plain statements."""
+    wish = _CHANGE.match(text)
+    if wish is None:
+        return None
+    who, told = wish["who"].removesuffix("'s"), sentences(wish["what"])
+    if not told or not all(states(sentence, who) for sentence in told):
+        return None
+    return _call("make_companion", {"companion": who, "corrections": [s[0].upper() + s[1:] for s in told]})
+
+
+def _by_command(words: str) -> types.Part | None:
+    """The command that does what rules don't."""
+    known = _ID.search(words)
+    for verbs, command in _COMMANDS:
+        if re.search(rf"\b(?:{verbs})\b", words):
+            where = "" if known else " (`storykeeper list` shows the ids)"
+            return types.Part(text=f"I did nothing: {command.format(known[0] if known else 'ID')}{where}.")
+    return None
 
 
 def _lookup(words: str) -> types.Part | None:
     """A wish to see something."""
     known = _ID.search(words)
-    if known and re.search(r"\b(link|url|talk)\b", words):
-        return _call("get_signed_url", {"of": known[0]})
     if known:
-        return _call("get_companion", {"companion": known[0]})
+        return _looked_at(known[0], words)
     if re.search(r"\b(quota|credits?|slots?)\b", words):
         return _call("check_quota", {})
     return _call("list_companions", {}) if re.search(r"\b(list|which companions|what companions)\b", words) else None
 
 
-def _make(text: str) -> types.Part:
+def _looked_at(companion: str, words: str) -> types.Part | None:
+    """One companion is looked at where that is plainly said, rather than where it is only named."""
+    if _NEGATED.search(words):
+        return None
+    if re.search(r"\b(link|url|talk)\b", words):
+        return _call("get_signed_url", {"of": companion})
+    if re.search(r"\b(rehearse|rehearsal)\b", words):
+        return _call("rehearse_companion", {"companion": companion})
+    plain = _SHOW.search(words) or words.strip(" .?!") == companion
+    return _call("get_companion", {"companion": companion}) if plain else None
+
+
+def _make(text: str, newest: str) -> types.Part:
     if len(people(text)) > 1:
         return types.Part(text=f"One companion at a time, please: {' or '.join(people(text))}? Say it for one of them.")
     wish = read(text)
     missing = [question for key, question in QUESTIONS.items() if not wish.get(key)]
+    stray, unclear = astray(newest), unsure(newest, wish.get("name", ""), wish.get("relation", ""))
+    if stray:
+        missing.append(f"There is no file or folder '{stray}' here. Which one do you mean?")
+    if unclear:
+        missing.append(f"I'm not sure what to make of '{unclear}'. Please say it as \"She was born in 1934.\"")
     if missing:
         return types.Part(text=" ".join(missing))
     return _call("make_companion", wish)
@@ -174,83 +183,6 @@ QUESTIONS = {
 }
 
 
-def read(text: str) -> dict[str, Any]:
-    """The arguments of `make_companion` that a sentence holds; what it doesn't say isn't there."""
-    person = _PERSON.search(text)
-    relation = (person["relation"] or "").lower() if person else ""
-    name = _name(person["name"] if person else "") or _answered_name(text)
-    deceased = died(text, relation) or "late" in (person["late"].lower() if person else "")
-    agreed = consent.found(text, name, relation=relation, deceased=deceased) if name else None
-    wish: dict[str, Any] = {
-        "name": name,
-        "relation": relation,
-        "deceased": deceased,
-        "language": language(text),
-        "wishes": wishes(text),
-        **paths(text),
-        "consent_statement": agreed.statement if agreed else "",
-    }
-    return {key: value for key, value in wish.items() if value}
-
-
-def people(text: str) -> list[str]:
-    """The people that are named with their relation: "my mother Rosa and my father Tom" are two."""
-    named = re.findall(
-        r"\b(?i:my|our|her|his)\s+(?:(?i:late|dear)\s+)*(?i:" + "|".join(RELATIONS) + r")\s+(" + _NAME + ")", text
-    )
-    return list(dict.fromkeys(named))
-
-
-def died(text: str, relation: str) -> bool:
-    """Whether the person is said to have died; somebody else's death ("her husband died") is not theirs."""
-    others = set(RELATIONS) - {relation}
-    return bool(_BURIED.search(text)) or any(found["who"].lower() not in others for found in _DIED.finditer(text))
-
-
-def _name(text: str | None) -> str:
-    return (text or "").rstrip(".,").removesuffix("'s")
-
-
-def _answered_name(text: str) -> str:
-    """A name given in answer to our question: a line of nothing but capitalised words."""
-    lines = (line.strip(" .!") for line in text.split("\n")[1:])
-    return next((line for line in lines if _IS_NAME.fullmatch(line)), "")
-
-
-def paths(text: str) -> dict[str, list[str]]:
-    """Recordings and memories; a folder may hold both."""
-    found: dict[str, list[str]] = {"recordings": [], "memories": []}
-    for token in re.finditer(r"\"([^\"]+)\"|(?<!\w)'([^']+)'(?!\w)|(\S+)", text):
-        path = (token[1] or token[2] or token[3]).rstrip(".,;:!?)").lstrip("(")
-        ending = path.lower()
-        if ending.endswith(SOUNDS):
-            found["recordings"].append(path)
-        elif ending.endswith(TEXTS):
-            found["memories"].append(path)
-        elif "/" in path and not path.startswith(("http:", "https:")) and path.lower() not in _EITHER:
-            found["recordings"].append(path)
-            found["memories"].append(path)
-    return _sorted_out(found)
-
-
-def _sorted_out(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Where a recording was named as a file, folders are memories."""
-    files = [p for p in found["recordings"] if p.lower().endswith(SOUNDS)]
-    return {"recordings": files or found["recordings"], "memories": found["memories"]}
-
-
-def language(text: str) -> str:
-    for word in re.findall(r"[A-Za-z]+", text):
-        if word.lower() in LANGUAGES and word[0].isupper():
-            return LANGUAGES[word.lower()]
-    return "en"
-
-
-def wishes(text: str) -> str:
-    found = _WISHES.search(text)
-    return found["wishes"].strip() if found else ""
-
-
 def explain(tool: str, response: dict[str, Any]) -> str:
     """A tool's result in a sentence or two."""
     error, view = response.get("error"), response.get("companion")
@@ -258,7 +190,7 @@ def explain(tool: str, response: dict[str, Any]) -> str:
         row = cast("dict[str, str]", error)
         return f"That didn't work ({row['code']}): {row['what']}. {row['exists']}. Next: {row['next']}."
     if tool == "make_companion" and isinstance(view, dict):
-        return made(cast("dict[str, Any]", view))
+        return made(cast("dict[str, Any]", view)) + rehearsed(response.get("rehearsal"))
     parts = cast("list[dict[str, Any]]", response.get("content") or [])
     return " ".join(str(part.get("text", "")) for part in parts) or str(error or "There was no answer.")
 
@@ -271,6 +203,16 @@ def made(view: dict[str, Any]) -> str:
         f'{documents} documents, private agent {view.get("agent_id")}. Say "link {view.get("companion")}" for a link to '
         f"talk to it.{notes}"
     )
+
+
+def rehearsed(outcome: object) -> str:
+    """How its rehearsal went, if there was one."""
+    if not isinstance(outcome, dict):
+        return ""
+    told = cast("dict[str, Any]", outcome)
+    count = told["passed"] + told["failed"]
+    faults = "".join(f" Not passed: {fault}." for fault in told["faults"])
+    return f" It was rehearsed: {told['passed']} of {count} answers passed.{faults}"
 
 
 def _call(name: str, arguments: dict[str, Any]) -> types.Part:

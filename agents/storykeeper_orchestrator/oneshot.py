@@ -19,6 +19,7 @@ from .agent import NAME, build
 from .workflow import text
 
 MOST_MODEL_CALLS = 12
+_ANEW = "say it anew, or do as it says"
 
 
 class Person(Protocol):
@@ -32,7 +33,7 @@ class Person(Protocol):
 
 
 async def provision(sentence: str, *, environ: Mapping[str, str], terminal: Person) -> dict[str, Any]:
-    """`{"companion": ...}` as provision_companion gives it, `{"error": ...}`, or `{"said": ...}`; `environ` is laid over the process's."""
+    """`{"companion": ..., "rehearsal": ...}` as the procedure gives it, `{"error": ...}`, or `{"said": ...}`; `environ` is laid over the process's."""
     logging.getLogger("google_adk").setLevel(logging.CRITICAL)  # what goes wrong comes back as an outcome
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ADK announces each of its experimental features
@@ -53,7 +54,7 @@ async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str
         if turn.question is None:
             answer = await terminal.ask(turn.said)
             if not answer:
-                return {"error": NeedsAnswer(turn.said or "the sentence wasn't understood").row()}
+                return {"error": NeedsAnswer(turn.said or "the sentence wasn't understood", next=_ANEW).row()}
             message = types.UserContent(answer)
         else:
             reply = await _reply(turn.question, terminal)
@@ -116,7 +117,7 @@ async def _reply(question: types.FunctionCall, terminal: Person) -> types.Conten
     answer = await terminal.ask(text)
     if not answer:
         return NeedsConsent(
-            f"nobody answered: {text}", next="say in the sentence who consented, or answer the question"
+            f"nobody answered: {text}", next="answer it at a terminal, or say in the sentence who consented"
         )
     return _answer(question, answer)
 

@@ -16,13 +16,16 @@ from google.adk.tools.mcp_tool import McpToolset, StdioConnectionParams
 from google.adk.tools.tool_context import ToolContext
 from mcp import StdioServerParameters
 
+from storykeeper_tools.files import everything
+
 from . import offline
+from .hearing import Ear
 
 LONGEST_CALL = 900.0  # ADK's default of 5 s would cancel a voice clone after it may have been made
 PASSED_ON = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "ELEVENLABS_API_KEY", "XDG_DATA_HOME")
 
 
-def connect(environ: Mapping[str, str]) -> McpToolset:
+def connect(environ: Mapping[str, str], ear: Ear) -> McpToolset:
     """The tools of `storykeeper mcp`, started when first used."""
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "storykeeper_server", "mcp"], env=server_environ(environ)
@@ -30,6 +33,7 @@ def connect(environ: Mapping[str, str]) -> McpToolset:
     return McpToolset(
         connection_params=StdioConnectionParams(server_params=server, timeout=LONGEST_CALL),
         tool_list_cache_ttl_seconds=300,
+        elicitation_callback=ear,
     )
 
 
@@ -39,7 +43,7 @@ def server_environ(environ: Mapping[str, str]) -> dict[str, str]:
     if not passed.get("ELEVENLABS_API_KEY") and not passed.get("STORYKEEPER_ELEVENLABS_URL"):
         passed["STORYKEEPER_SANDBOX"] = "1"
     here = Path.cwd()
-    if here not in {Path(here.anchor), Path.home()}:
+    if not everything(here, Path.home()):
         # First, since relative paths start at the first folder.
         passed["STORYKEEPER_FILES"] = os.pathsep.join(filter(None, [str(here), passed.get("STORYKEEPER_FILES")]))
     return passed

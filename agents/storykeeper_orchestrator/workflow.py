@@ -1,4 +1,4 @@
-"""plan, consent, confirm, provision, report: an order that neither a model's mistake nor a memory's text can change."""
+"""plan, consent, confirm, provision, rehearse, report: an order that neither a model's mistake nor a memory's text can change."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, Story
 
 from . import consent
 from .consent import Given
+from .hearing import Ear
 
 NAME = "make_companion"
 LONGEST = 1800.0
@@ -29,26 +30,45 @@ POLL = 2.0
 class Request(BaseModel):
     """Whose companion to make, from what, and what was said about consent."""
 
-    name: Annotated[str, Field(description="The person's name")]
-    recordings: Annotated[list[str], Field(min_length=1, description="Audio files, or folders of them")]
+    name: Annotated[str, Field(description="The person's name; empty only for a correction")] = ""
+    recordings: Annotated[list[str], Field(description="Audio files, or folders; none only for a correction")] = []
     memories: Annotated[list[str], Field(description="Texts, or folders of them")] = []
+    memory_id: Annotated[str, Field(description="Of memories in Firestore, if the person names one")] = ""
     relation: Annotated[str, Field(description="To the keeper: mother, friend, ...")] = ""
     deceased: bool = False
     language: Annotated[str, Field(description="ISO 639-1")] = "en"
     wishes: Annotated[str, Field(description="How it should speak")] = ""
-    companion: Annotated[str, Field(description="`new`, or an id, when there are several of that name")] = ""
+    companion: Annotated[
+        str, Field(description="`new`, or an id, when there are several of that name; or the one to correct")
+    ] = ""
+    corrections: Annotated[list[str], Field(description="Statements of the person's that outrank memories")] = []
     consent_statement: Annotated[str, Field(description="What the person said about consent, word for word")] = ""
 
+    @property
+    def amends(self) -> bool:
+        """Whether it is about a companion that there is, rather than one to make."""
+        return bool(self.companion and self.corrections and not self.recordings)
+
+    def planned(self) -> dict[str, Any]:
+        """The arguments of `plan_companion`."""
+        if self.amends:
+            return {"companion": self.companion, "changes": {"add_corrections": self.corrections}}
+        return {"spec": self.spec()}
+
     def spec(self) -> dict[str, Any]:
-        status = "deceased" if self.deceased else "living"
-        return {
-            "companion": self.companion or None,
-            "subject": {"name": self.name, "relation": self.relation, "status": status},
-            "language": self.language,
+        """Only what was said: of a companion that there is already, the rest stays as it is."""
+        who = {"name": self.name, "relation": self.relation, "status": "deceased" if self.deceased else ""}
+        said = {
+            "companion": self.companion,
+            "subject": {key: value for key, value in who.items() if value},
+            "language": self.language if "language" in self.model_fields_set else "",
             "recordings": self.recordings,
             "memories": self.memories,
+            "memory_id": self.memory_id,
+            "corrections": self.corrections,
             "wishes": self.wishes,
         }
+        return {key: value for key, value in said.items() if value}
 
     def consent(self, heard: str) -> Given | None:
         """The consent in the statement, if the person really said it: a model may have made it up."""
@@ -61,9 +81,11 @@ class Server:
     """The tool server, as the nodes of a workflow call it."""
 
     tools: BaseToolset
+    ear: Ear
 
-    async def call(self, ctx: Context, name: str, **arguments: Any) -> dict[str, Any]:
-        """A tool's structured result. Raises what the tool refused with."""
+    async def call(self, ctx: Context, name: str, run: str | None = None, **arguments: Any) -> dict[str, Any]:
+        """A tool's structured result. Raises what the tool refused with. After a pause a call is answered as it was
+        before it, unless it is a `run` of its own."""
         try:
             found = {tool.name: tool for tool in await self.tools.get_tools(ctx)}
         except ConnectionError:
@@ -72,7 +94,7 @@ class Server:
             raise BadInput(
                 f"the tool server doesn't offer {name}", next="unset STORYKEEPER_READ_ONLY, or allow the tool"
             )
-        answer: dict[str, Any] = await ctx.run_node(found[name], node_input=arguments)
+        answer: dict[str, Any] = await ctx.run_node(found[name], node_input=arguments, run_id=run)
         if answer.get("isError") or "structuredContent" not in answer:
             raise from_text(text(answer))
         return dict(answer["structuredContent"])
@@ -86,34 +108,57 @@ class Procedure:
 
     async def plan(self, ctx: Context, node_input: Request) -> AsyncIterator[Event]:
         try:
-            draft = await self.server.call(ctx, "plan_companion", spec=node_input.spec())
+            draft = await self.server.call(ctx, "plan_companion", **node_input.planned())
+            if node_input.amends and draft["questions"]:
+                again = f"storykeeper consent {draft['companion']}"
+                raise NeedsConsent("no consent to this voice holds any more", exists="nothing was changed", next=again)
         except StorykeeperError as error:
             yield stopped(error)
             return
-        ctx.state["request"] = node_input.model_dump()
+        ctx.state["request"] = node_input.model_dump(exclude_unset=True)
         ctx.state["draft"] = draft
         yield routed(draft, "ask" if draft["questions"] else "go")
 
     async def agree(self, ctx: Context, request: dict[str, Any], draft: dict[str, Any]) -> AsyncIterator[Any]:
         """Consent: as it was stated with the wish, or as the person answers now; in their words."""
         asked = Request.model_validate(request)
-        given = asked.consent(spoken(ctx.session.events))
         question = consent.question(asked.name, ", ".join(draft["recordings"]), deceased=asked.deceased)
         try:
-            if given is None:
-                given = self._answered(ctx, question, asked)
-            if given is not None:
-                await self.server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
+            given = self._answered(ctx, question, asked)
+            if given and given.granted_by == consent.KEEPER and "consent name" not in ctx.resume_inputs:
+                async for event in ask("consent name", "What is your name? It stands in the record.", str):
+                    yield event
+                return
+            if await (self._record(ctx, draft, given) if given else self._stated(ctx, draft, asked)):
+                yield routed(draft, "go")
+                return
         except StorykeeperError as error:
             yield stopped(error)
-            return
-        if given is not None:
-            yield routed(draft, "go")
             return
         first = "consent" not in ctx.resume_inputs
         words = question if first else consent.again(question, deceased=asked.deceased)
         async for event in ask("consent" if first else "consent again", words, str):
             yield event
+
+    async def _record(self, ctx: Context, draft: dict[str, Any], given: Given) -> bool:
+        """What the person has answered; when the tool server asks them too, that is its answer."""
+        by = said(ctx.resume_inputs.get("consent name")) or given.granted_by
+        words = given.model_dump() | {"granted_by": by if given.granted_by == consent.KEEPER else given.granted_by}
+        async with self.server.ear.hearing(answered=True):
+            await self.server.call(ctx, "record_consent", "answered", companion=draft["companion"], **words)
+        return True
+
+    async def _stated(self, ctx: Context, draft: dict[str, Any], asked: Request) -> bool:
+        """What was said with the wish, where that counts; where only an answer does, it has to be asked for."""
+        given = asked.consent(spoken(ctx.session.events))
+        if given is None:
+            return False
+        async with self.server.ear.hearing(answered=False):
+            try:
+                await self.server.call(ctx, "record_consent", companion=draft["companion"], **given.model_dump())
+            except NeedsConsent:
+                return False
+        return True
 
     def _answered(self, ctx: Context, question: str, asked: Request) -> Given | None:
         """The consent in the person's answer. None while it has to be asked for, at most twice; a no is an error."""
@@ -146,19 +191,36 @@ class Procedure:
         except StorykeeperError as error:
             yield stopped(error)
             return
-        yield routed({"companion": view}, "report")
+        yield routed({"companion": view}, "rehearse" if view["status"] == "done" else "report")
+
+    async def rehearse(self, ctx: Context, node_input: dict[str, Any]) -> dict[str, Any]:
+        """What the companion says, graded. A failed rule is reported, and one that can't be asked about is a warning:
+        the companion is there. One that is as it was at its last rehearsal isn't asked again."""
+        view = dict(node_input["companion"])
+        try:
+            done = await self.server.call(ctx, "rehearse_companion", companion=view["companion"])
+            while done["status"] == "running":
+                await asyncio.sleep(POLL)
+                done = await self.server.call(ctx, "rehearse_companion", companion=view["companion"])
+        except StorykeeperError as error:
+            view["warnings"] = [*view["warnings"], f"it wasn't rehearsed ({error.code}): {error.what}; {error.next}"]
+            return {"companion": view}
+        bad = [f"{a['question']}: {a['why']}" for a in done["answers"] if a["verdict"] != "pass"]
+        outcome = {"passed": done["passed"], "failed": len(bad), "faults": bad, "next": done["next"]}
+        return {"companion": view, "rehearsal": outcome}
 
     async def report(self, node_input: dict[str, Any]) -> dict[str, Any]:
         return node_input
 
 
-def make_companion(tools: BaseToolset) -> Workflow:
+def make_companion(tools: BaseToolset, ear: Ear) -> Workflow:
     """The procedure, as a tool of the agent: its steps in their order, with the ways out."""
-    procedure = Procedure(Server(tools))
+    procedure = Procedure(Server(tools, ear))
     plan = node(procedure.plan, name="plan", rerun_on_resume=True)
     agree = node(procedure.agree, name="agree", rerun_on_resume=True)
     confirm = node(procedure.confirm, name="confirm", rerun_on_resume=True)
     provision = node(procedure.provision, name="provision", rerun_on_resume=True, timeout=LONGEST)
+    rehearse = node(procedure.rehearse, name="rehearse", rerun_on_resume=True, timeout=LONGEST)
     report = node(procedure.report, name="report")
     return Workflow(
         name=NAME,
@@ -168,7 +230,8 @@ def make_companion(tools: BaseToolset) -> Workflow:
             (START, plan, {"ask": agree, "go": confirm, "stop": report}),
             (agree, {"go": confirm, "stop": report}),
             (confirm, {"go": provision, "stop": report}),
-            (provision, {"report": report, "stop": report}),
+            (provision, {"rehearse": rehearse, "report": report, "stop": report}),
+            (rehearse, report),
         ],
     )
 

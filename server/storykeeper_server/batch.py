@@ -125,9 +125,7 @@ class Batch:
         try:
             if block is None:
                 raise NeedsConsent(f"{row.file} has no consent block", next="add one, and apply it again")
-            await self.keeper.companions.record_consent(
-                block.kind, block.granted_by, row.companion, relation=block.relation, statement=block.statement
-            )
+            await self.keeper.companions.grant(row.companion, block)
         except CallerError as error:
             self._refuse(row, error)
 
@@ -174,6 +172,7 @@ class Batch:
                 continue
             draft = self.drafts[row.plan_id]
             yield f"{row.file}: {row.companion}: {_todo(draft)}{', and goes on' if row.joined else ''}"
+            yield from (f"  {field}" for step in draft.steps for field in step.fields)
             yield from (f"  {warning}" for warning in draft.warnings if warning not in common)
         yield from common
 

@@ -16,10 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from storykeeper_tools.companion.recordings.origin import ENDING
 from storykeeper_tools.companion.spec import Spec
 from storykeeper_tools.companion.written import read
 from storykeeper_tools.errors import AuthMissing, BadInput, UpstreamError
-from storykeeper_tools.files import Files, allow
+from storykeeper_tools.files import Files, allow, everything, existing
 from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
@@ -65,7 +66,7 @@ async def show(arguments: argparse.Namespace) -> int:
             signed = {"signed_url": link.signed_url, "expires_at": link.expires_at} if link else {}
             print_json({**view.model_dump(mode="json"), **signed})
         else:
-            print_text("\n".join([described(view, link, embedded=arguments.sandbox), *view.memories]))
+            print_text("\n".join([*view.memories, described(view, link, embedded=arguments.sandbox)]))
     return 0
 
 
@@ -106,6 +107,7 @@ async def verify(arguments: argparse.Namespace) -> int:
 async def mcp(arguments: argparse.Namespace) -> int:
     """Serve until the client goes. Nothing but protocol may reach stdout, so prints are led to stderr."""
     from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
+    from .mcp.prompts import prompts
 
     more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
     keeper = wire(warned(arguments, more))
@@ -117,7 +119,7 @@ async def mcp(arguments: argparse.Namespace) -> int:
             async with keeper.running():
                 yield
 
-    server = build(keeper.tools, running, version("storykeeper"))
+    server = build(keeper.tools, running, version("storykeeper"), prompts(keeper.interviews))
     if arguments.http:
         host, port = _loopback(arguments.http)
         await server.run_streamable_http_async(host=host, port=port)
@@ -217,10 +219,12 @@ async def opened(
 
 
 def readable(named: list[str]) -> Files:
-    """The working directory, unless that is all of the disk or home, and what was named if it exists."""
+    """The working directory, unless that is all of the disk or home, and what was named if it exists; with what says
+    where a cut comes from."""
     here, home = Path.cwd(), Path.home()
-    folders = [Path(path) for path in named if os.path.exists(path)]  # which a path too long for the system isn't
-    if here not in {home, Path(here.anchor)}:
+    found = (existing(Path(path + more)) for path in named for more in ("", ENDING))
+    folders = [path for path in found if path and os.path.exists(path)]
+    if not everything(here, home):
         folders.append(here)
     return allow(folders, base=here, home=home)
 
@@ -244,7 +248,7 @@ def _loopback(address: str) -> tuple[str, int]:
 
 
 def _told(spec: Spec, draft: Draft) -> str:
-    return f"{draft} The file says whose consent there is." if spec.consent and draft.questions else str(draft)
+    return f"{draft}\nThe file says whose consent there is." if spec.consent and draft.questions else str(draft)
 
 
 def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:

@@ -8,19 +8,23 @@ import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from storykeeper_tools.companion.spec import Spec, parse
+from storykeeper_tools.caller import NOBODY
+from storykeeper_tools.companion.changes import Changes
+from storykeeper_tools.companion.spec import ConsentBlock, parse
 from storykeeper_tools.companion.written import load
-from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.errors import NOTHING_MADE, AuthMissing, BadInput, Busy, NeedsConfirm, NeedsConsent, from_row
-from storykeeper_tools.files import Files, allow
+from storykeeper_tools.files import Files, allow, everything
+from storykeeper_tools.provisioning.observing import observe
 from storykeeper_tools.provisioning.plan import Draft
+from storykeeper_tools.views import CompanionView
 
 from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text, warned
-from .terminal import Terminal, described
+from .terminal import Person, Terminal, described
 from .wiring import Storykeeper, wire
 
 TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
@@ -33,12 +37,15 @@ async def provision(arguments: argparse.Namespace) -> int:
     written = bool(arguments.sentence) and arguments.sentence.endswith((".yaml", ".yml", ".json"))
     if arguments.plan:
         return await _from_plan(arguments)
+    if arguments.sentence and arguments.correction:
+        return await _correct(arguments)
     if arguments.sentence and not written:
         return await _from_sentence(arguments)
     spec = load(Path(arguments.sentence)) if written else parse(_spec_of(arguments), "the command line")
     async with opened(arguments, [*spec.recordings, *spec.memories], work=True) as keeper:
         terminal = Terminal(yes=arguments.yes)
-        view = await _provision(keeper, spec, terminal, overwrite=arguments.overwrite)
+        plan = partial(keeper.companions.plan_companion, spec, overwrite=arguments.overwrite)
+        view = await _carry_out(keeper, await _drawn(keeper, plan, terminal), terminal, spec.consent)
         return await _conclude(keeper, view, arguments)
 
 
@@ -46,11 +53,31 @@ async def _from_plan(arguments: argparse.Namespace) -> int:
     """Carry out a plan that was shown before, or go on with its run."""
     async with opened(arguments, work=True) as keeper:
         terminal = Terminal(yes=arguments.yes)
-        joined = keeper.engine.running(arguments.plan)
-        if not joined and not await terminal.confirm(f"Carry out {arguments.plan}?"):
-            raise NeedsConfirm("the plan wasn't confirmed", exists="nothing was changed", next="say yes, or add --yes")
+        await _confirm_known(keeper, arguments.plan, terminal)
         provision = keeper.companions.provision_companion
         view = await provision(arguments.plan, LONGEST_WAIT, caller=terminal.caller)
+        return await _conclude(keeper, view, arguments)
+
+
+async def _confirm_known(keeper: Storykeeper, plan_id: str, terminal: Terminal) -> None:
+    """Shown as it stands now, and asked about; what is carried out already, or was, needs no second yes."""
+    planner = keeper.companions.planner
+    plan, companion = planner.current(plan_id)
+    finished = companion.plan_id == plan_id and planner.finished(companion)
+    if finished or keeper.engine.running(plan_id):
+        return
+    terminal.say(str(planner.again(plan, await observe(keeper.elevenlabs, planner.made(companion)))))
+    if not await terminal.confirm(f"Carry out {plan_id}?"):
+        raise NeedsConfirm("the plan wasn't confirmed", exists="nothing was changed", next="say yes, or add --yes")
+
+
+async def _correct(arguments: argparse.Namespace) -> int:
+    """One companion that there is, by its id or name, with more corrections."""
+    async with opened(arguments, work=True) as keeper:
+        terminal, changes = Terminal(yes=arguments.yes), Changes(add_corrections=arguments.correction)
+        plan = keeper.companions.plan_companion
+        draw = partial(plan, companion=arguments.sentence, changes=changes, overwrite=arguments.overwrite)
+        view = await _carry_out(keeper, await _drawn(keeper, draw, terminal), terminal)
         return await _conclude(keeper, view, arguments)
 
 
@@ -73,14 +100,15 @@ async def _from_sentence(arguments: argparse.Namespace) -> int:
             return 0
         keeper = wire(chosen, files=Files())
         await stack.enter_async_context(keeper.running())
-        return await _conclude(keeper, CompanionView.model_validate(report["companion"]), arguments)
+        view = CompanionView.model_validate(report["companion"])
+        return await _conclude(keeper, view, arguments, report.get("rehearsal"))
 
 
 def mentioned(sentence: str) -> list[Path]:
     """The files and folders that a sentence names: whoever types a path means it to be read."""
     words = [word.strip(".,;:!?()\"'") for word in sentence.split()]
     paths = [Path(word) for word in words if os.sep in word and os.path.exists(word)]
-    return [path for path in paths if path.resolve() not in {Path.home(), Path(path.anchor)}]
+    return [path for path in paths if not everything(path.resolve(), Path.home())]
 
 
 def orchestrator() -> Oneshot:
@@ -89,17 +117,21 @@ def orchestrator() -> Oneshot:
     return cast("Oneshot", next(iter(found)).load())
 
 
-async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, overwrite: bool) -> CompanionView:
-    """plan, consent, confirm, run: each only when the one before allows it."""
-    draft = await _drawn(keeper, spec, terminal, overwrite=overwrite)
+async def _carry_out(
+    keeper: Storykeeper, draft: Draft, terminal: Terminal, given: ConsentBlock | None = None
+) -> CompanionView:
+    """consent, confirm, run: each only when the one before allows it."""
     terminal.say(str(draft))
     if draft.questions:
-        block = spec.consent or await terminal.ask_consent(spec.subject.name, spec.subject.status)
+        plan, _ = keeper.companions.planner.current(draft.plan_id)
+        who = plan.spec.subject
+        block = given or await terminal.ask_consent(who.name, who.status)
         if block is None:
-            raise NeedsConsent(f"nobody has allowed yet that the voice of {spec.subject.name} is cloned")
-        await keeper.companions.record_consent(
-            block.kind, block.granted_by, draft.companion, relation=block.relation, statement=block.statement
-        )
+            raise NeedsConsent(f"nobody has allowed yet that the voice of {who.name} is cloned")
+        # What a file or an option says is enough, but where only a person's own answer is.
+        asked = given is None or keeper.settings.consent == "elicit"
+        caller = Person(terminal, heard=given is None) if asked else NOBODY
+        await keeper.companions.grant(draft.companion, block, caller)
     spends = f"Spend {_cost(draft)}?" if draft.cost.voice_slots else "Change it?"
     joined = keeper.engine.running(draft.plan_id)
     if draft.writes and not joined and not await terminal.confirm(spends):
@@ -108,13 +140,13 @@ async def _provision(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, ove
     return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
 
 
-async def _drawn(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, overwrite: bool) -> Draft:
+async def _drawn(keeper: Storykeeper, draw: Callable[[], Awaitable[Draft]], terminal: Terminal) -> Draft:
     """The plan. What is being done for the companion already is carried to its end first: nobody else may be there."""
     until = time.monotonic() + LONGEST_WAIT
     while True:
         going = keeper.engine.runs.going()
         try:
-            return await keeper.companions.plan_companion(spec, overwrite=overwrite)
+            return await draw()
         except Busy as busy:
             if not going or time.monotonic() > until:
                 raise
@@ -123,17 +155,34 @@ async def _drawn(keeper: Storykeeper, spec: Spec, terminal: Terminal, *, overwri
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace) -> int:
-    """Print the companion; the link is minted now and kept nowhere."""
+async def _conclude(
+    keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace, rehearsal: dict[str, Any] | None = None
+) -> int:
+    """Print the companion, and how its rehearsal went where there was one; the link is minted now and kept nowhere."""
+    if rehearsal:
+        view.next = rehearsal["next"]
     link = await keeper.sessions.get_signed_url(view.companion) if view.status == "done" else None
     if arguments.env:
         ids = {"VOICE": view.voice_id, "KB": ",".join(d.id for d in view.documents), "AGENT": view.agent_id}
         print("\n".join(f"ELEVENLABS_{name}_ID={value or ''}" for name, value in ids.items()))
     elif arguments.json:
-        print_json(_finished(view, link.signed_url if link else None, link.expires_at if link else None))
+        shown = _finished(view, link.signed_url if link else None, link.expires_at if link else None)
+        print_json({**shown, "rehearsal": rehearsal and {key: rehearsal[key] for key in ("passed", "failed", "next")}})
     else:
-        print_text(described(view, link, embedded=arguments.sandbox))
+        print_text(described(view, link, embedded=arguments.sandbox, rehearsal=_rehearsed(view, rehearsal)))
     return 0 if view.status == "done" else STILL_GOING
+
+
+def _rehearsed(view: CompanionView, outcome: dict[str, Any] | None) -> str:
+    """How its rehearsal went, in a line; or how to have one, of a companion that can be talked to."""
+    command = f"storykeeper rehearse {view.companion}"
+    if outcome is None:
+        return (
+            f"none yet; {command} asks what visitors may ask, and grades the answers" if view.status == "done" else ""
+        )
+    count = outcome["passed"] + outcome["failed"]
+    faults = f": {'; '.join(outcome['faults'])}; {command} shows all" if outcome["failed"] else ""
+    return f"{outcome['passed']} of {count} answers passed{faults}"
 
 
 def _finished(view: CompanionView, signed_url: str | None, expires_at: str | None) -> dict[str, Any]:
@@ -156,16 +205,21 @@ def _spec_of(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.consent and not by:
         raise BadInput("--consent needs --granted-by: the name of who consented")
     consent = {"kind": arguments.consent, "granted_by": by} if arguments.consent else None
-    status = "deceased" if arguments.deceased else "living"
-    return {
+    who = {"name": arguments.name, "relation": arguments.relation, "status": "deceased" if arguments.deceased else ""}
+    said = {
         "companion": arguments.companion,
-        "subject": {"name": arguments.name, "relation": arguments.relation, "status": status},
+        "subject": {key: value for key, value in who.items() if value},
         "language": arguments.language,
         "recordings": arguments.audio,
         "memories": arguments.memories,
+        "memory_id": arguments.memory_id,
+        "corrections": arguments.correction,
         "wishes": arguments.wishes,
+        "audience": arguments.audience,
         "consent": consent,
     }
+    # What isn't said stays as it is, where there is such a companion already.
+    return {key: value for key, value in said.items() if value}
 
 
 def _cost(draft: Draft) -> str:

@@ -16,7 +16,7 @@ async def retire(arguments: argparse.Namespace) -> int:
     """0 when it is done, 3 where nobody said yes, 7 while it goes on."""
     async with opened(arguments, work=arguments.action == "forget") as keeper:
         told = await _retire(keeper, arguments, arguments.confirm)
-        if told.status == "needs_confirm" and await _agreed(told):
+        if told.status == "needs_confirm" and await Terminal().may_forget(told.of, told.effects):
             told = await _retire(keeper, arguments, told.confirm)
     if arguments.json:
         print_json(told.model_dump(mode="json"))
@@ -29,14 +29,6 @@ async def _retire(keeper: Storykeeper, arguments: argparse.Namespace, confirm: s
     caller = Terminal().caller
     call = keeper.retirement.retire_companion
     return await call(arguments.companion, arguments.action, confirm, LONGEST_WAIT, caller=caller)
-
-
-async def _agreed(told: Retired) -> bool:
-    """Whether a person at the terminal wants it; --yes would be said too lightly for this."""
-    terminal = Terminal()
-    terminal.say("\n".join(["This would be deleted, for good:", *(f"  {effect}" for effect in told.effects)]))
-    answer = await terminal.ask(f"Forget {told.of} for good? Type its id:")
-    return answer is not None and answer.strip() == told.of
 
 
 def _command(told: Retired, arguments: argparse.Namespace) -> str:

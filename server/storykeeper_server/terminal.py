@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import sys
 import threading
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storykeeper_tools.caller import NOBODY, Answer
-from storykeeper_tools.companion.spec import ConsentBlock, Status
-from storykeeper_tools.companions import CompanionView
+from storykeeper_tools.caller import NOBODY, Answer, Declined
+from storykeeper_tools.companion.language import offered, table
+from storykeeper_tools.companion.spec import ConsentBlock, Status, name_key
 from storykeeper_tools.sessions import SignedUrl
+from storykeeper_tools.views import CompanionView
 
-from .wording import commanded
+from .wording import STAYS, commanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class Terminal:
         if self.yes:
             self.say(f"{question} yes (--yes)")
             return True
-        answer = await self.ask(f"{question} [y/N]")
-        return answer is not None and answer.strip().lower() in {"y", "yes"}
+        return agrees(await self.ask(f"{question} [y/N]"))
 
     async def ask(self, question: str) -> str | None:
         """A line from the person; None where there is none to ask."""
@@ -58,13 +60,23 @@ class Terminal:
         self.say(question)
         return await _line()
 
+    async def may_forget(self, companion: str, effects: Sequence[str]) -> bool:
+        """Whether a person wants it deleted; --yes would be said too lightly for this."""
+        self.say("\n".join(["This would be deleted, for good:", *(f"  {effect}" for effect in effects)]))
+        answer = await self.ask(f"Forget {companion} for good? Type its id:")
+        return answer is not None and answer.strip() == companion
+
+    async def line(self) -> str | None:
+        """The next line as it was typed, for an answer of several; None at the end."""
+        return await _line()
+
     async def ask_consent(self, name: str, status: Status) -> ConsentBlock | None:
         """Who allows this voice to be cloned, in their own words."""
         if status == "living":
             answer = await self.ask(f"Has {name} agreed to this voice being cloned for a private companion? [y/N]")
         else:
             answer = await self.ask(f"Are you {name}'s executor or heir, and do you agree to the cloning? [y/N]")
-        if answer is None or answer.strip().lower() not in {"y", "yes"}:
+        if answer is None or not agrees(answer):
             return None
         if status == "living":
             return ConsentBlock(kind="self", granted_by=name, statement=f"Said at the terminal: {answer.strip()}")
@@ -74,13 +86,47 @@ class Terminal:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever sits at the terminal, and answers a tool's yes or no themselves; `heard`: they have just done so."""
+
+    terminal: Terminal
+    heard: bool = False
+
+    async def report(self, done: float, total: float, message: str) -> None:
+        await self.terminal.caller.report(done, total, message)
+
+    async def ask(self, question: str, form: type[Answer]) -> Answer | None:
+        answer = "yes" if self.heard else await self.terminal.ask(f"{question} [y/N]")
+        if answer is None:
+            return None
+        if not agrees(answer):
+            raise Declined(answer)
+        return form.model_validate({"agree": True})
+
+
+def agrees(answer: str | None) -> bool:
+    """Whether an answer is a plain yes, in any language that companions speak. Anything else is a no: who consents
+    isn't read between the lines."""
+    yes = {_plain(word) for code in offered() for word in table(code, "answers")["yes"]}
+    return answer is not None and _plain(answer) in yes
+
+
+def _plain(text: str) -> str:
+    """Without the marks of a sentence around it."""
+    return "".join(c for c in name_key(text) if unicodedata.category(c)[0] != "P").strip()
+
+
 async def _line() -> str | None:
     """A line from stdin, read by a thread that nobody has to wait for: Ctrl-C at a question ends the program."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 
     def read() -> None:
-        text = sys.stdin.readline()
+        try:
+            text = sys.stdin.readline()
+        except (OSError, ValueError):  # the terminal was closed, or what was typed is no text: nobody is there any more
+            text = ""
         with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
             loop.call_soon_threadsafe(lambda: line.done() or line.set_result(text))
 
@@ -88,24 +134,30 @@ async def _line() -> str | None:
     return await line or None
 
 
-def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool) -> str:
+def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool, rehearsal: str = "") -> str:
     """A companion as a person reads it."""
     rows = [("voice", view.voice_id or "-")]
     titles = ", ".join(document.name.partition(" ")[2] for document in view.documents)
     rows += [("memories", titles)] if titles else []
     rows += [("agent", f"{view.agent_id}  private; its first words say that it is an AI" if view.agent_id else "-")]
     rows += [("talk", _talk(link, embedded))] if link else []
+    rows += [("rehearsal", rehearsal)] if rehearsal else []
     rows += [("note", warning) for warning in view.warnings]
-    flag = " --sandbox" if embedded else ""
-    talk = f"storykeeper show {view.companion}{flag}" + ("" if embedded or link else " --link, for a link to talk")
-    rows += [("next", talk if view.status == "done" else view.next)]
+    rows += [("next", next)] if (next := _next(view, link, rehearsal)) else []
     head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
-    return "\n".join([head, *(f"  {name:<10}{text}" for name, text in rows)])
+    return "\n".join([head, *(f"  {name:<11}{text}" for name, text in rows)])
+
+
+def _next(view: CompanionView, link: SignedUrl | None, rehearsal: str) -> str:
+    """Nothing for whoever has looked at it and has the link already."""
+    if not link or not view.next.startswith("get_signed_url"):
+        return view.next
+    return f"storykeeper show {view.companion}" if rehearsal else ""
 
 
 def _talk(link: SignedUrl, embedded: bool) -> str:
     if embedded:
-        return "this sandbox ends with the command; to talk, start one that stays: docs/sandbox.md says how"
+        return STAYS
     return f"{link.signed_url}  (opens within 15 minutes; don't share it)"
 
 

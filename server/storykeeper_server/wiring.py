@@ -14,15 +14,19 @@ import platformdirs
 from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
+from storykeeper_tools.companion.recordings.thresholds import thresholds
 from storykeeper_tools.companions import Companions
 from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.elevenlabs.pace import Pace
 from storykeeper_tools.files import Files, allow, private_folder
+from storykeeper_tools.interviews import Interviews
 from storykeeper_tools.knowledge_base import KnowledgeBase
 from storykeeper_tools.provisioning import postgres
+from storykeeper_tools.provisioning.asking import Asking
 from storykeeper_tools.provisioning.blobs import Blobs
+from storykeeper_tools.provisioning.closing import Shutting
 from storykeeper_tools.provisioning.confirms import Confirms
 from storykeeper_tools.provisioning.consents import Consents
 from storykeeper_tools.provisioning.deleting import Deleting
@@ -37,6 +41,7 @@ from storykeeper_tools.provisioning.memory import InMemory
 from storykeeper_tools.provisioning.pausing import Pausing
 from storykeeper_tools.provisioning.planner import Planner
 from storykeeper_tools.provisioning.receipts import Receipts
+from storykeeper_tools.provisioning.rehearsed import Rehearsed
 from storykeeper_tools.provisioning.removal import Removing
 from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
@@ -45,12 +50,16 @@ from storykeeper_tools.provisioning.slots import FileSlot, NumberedSlot, Slot
 from storykeeper_tools.provisioning.sounds import Sounds
 from storykeeper_tools.provisioning.staging import Stager
 from storykeeper_tools.provisioning.texts import Texts
+from storykeeper_tools.provisioning.voiced import Voiced
 from storykeeper_tools.provisioning.worker import Carry, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
+from storykeeper_tools.rehearsals import Rehearsals
 from storykeeper_tools.retirement import Retirement
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
+
+from .firestore import Firestore
 
 COMPANION_TOOLS = frozenset(
     {
@@ -61,6 +70,7 @@ COMPANION_TOOLS = frozenset(
         "provision_companion",
         "get_companion",
         "list_companions",
+        "rehearse_companion",
         "get_signed_url",
         "retire_companion",
     }
@@ -76,10 +86,12 @@ class Storykeeper:
     companions: Companions
     sessions: Sessions
     retirement: Retirement
+    rehearsals: Rehearsals
     elevenlabs: ElevenLabs
     engine: Engine
     ensure: Ensure
     ledger: Ledger
+    interviews: Interviews
 
     @asynccontextmanager
     async def running(self, *, work: bool = True) -> AsyncGenerator[None]:
@@ -90,6 +102,7 @@ class Storykeeper:
             if self.settings.sandbox:
                 self.elevenlabs.link.base_url = await stack.enter_async_context(embedded(self.settings))
             stack.push_async_callback(self.ensure.stop)
+            stack.push_async_callback(self.rehearsals.asking.stop)
             stack.push_async_callback(self.engine.worker.stop)
             # Without a key it could only fail what others, who have one, would finish.
             if work and self.settings.api_key:
@@ -99,6 +112,7 @@ class Storykeeper:
     async def stop(self) -> None:
         """Let go of runs, which are written down as far as they came, and let requests under way end for a moment."""
         await self.engine.worker.stop()
+        await self.rehearsals.asking.stop()
         await self.ensure.stop()
         self.ledger.database.close()
 
@@ -125,40 +139,57 @@ def wire(
     ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
-    stager = Stager(Sounds(readable, blobs), Texts(readable), blobs)
+    source = Firestore(settings.firestore) if settings.firestore else None
+    stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), Texts(readable, source), blobs)
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
     usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
     if settings.requests_per_second:
         # A look and then a create may each have waited for a turn before the create left.
         usual = replace(usual, settle=usual.settle + 2 * Limits().queueing)
-    ensure = Ensure(elevenlabs, ledger, blobs, patience or usual)
+    ensure = Ensure(elevenlabs, ledger, blobs, patience or usual, permit=consents.permit)
     runs = Runs(database)
     receipts = Receipts(database, ledger.journal, key)
-    erasing = Erasing(database, runs, blobs, receipts, lambda run_ids: carrier.drop(run_ids))  # noqa: PLW0108 - it is made later
+    voiced = Voiced(elevenlabs, ledger, consents, settings.workspace)
+    erasing = Erasing(database, runs, blobs, receipts, voiced, lambda run_ids: carrier.drop(run_ids))  # noqa: PLW0108 - it is made later
     deleting = Deleting(elevenlabs, receipts, ensure.patience)
-    removing = Removing(elevenlabs, ledger, receipts, workspace, deleting, erasing, ensure.patience)
-    carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace), removing)
+    removing = Removing(elevenlabs, ledger, receipts, workspace, deleting, erasing, voiced, ensure.patience)
+    pausing = Pausing(elevenlabs, ledger)
+    shutting = Shutting(pausing, voiced, ledger, ensure.patience)
+    carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace), removing, shutting)
     carrier = engine_of(settings, carry) if durable else InMemory(carry)
     engine = Engine(runs, Worker(runs, slot(settings), carrier))
     planner = Planner(ledger, consents, workspace, runs)
-    companions = Companions(elevenlabs, engine, planner, stager, consents, workspace)
-    sessions = Sessions(elevenlabs, ledger, workspace)
-    pausing = Pausing(elevenlabs, ledger)
+    rehearsed = Rehearsed(ledger)
+    companions = Companions(elevenlabs, engine, planner, stager, consents, workspace, rehearsed)
+    asking = Asking(elevenlabs, rehearsed)
+    rehearsals = Rehearsals(elevenlabs, engine, planner, blobs, asking, workspace)
+    sessions = Sessions(elevenlabs, ledger, workspace, voiced)
     retirement = Retirement(
-        elevenlabs, engine, planner, workspace, pausing, deleting, erasing, receipts, Confirms(database)
+        elevenlabs, engine, planner, workspace, pausing, deleting, erasing, receipts, Confirms(database), voiced
     )
     tools = catalogue(
         Account(elevenlabs, workspace),
         Voices(elevenlabs, ensure, consents, stager, workspace),
         KnowledgeBase(elevenlabs, ensure, stager, workspace),
-        Agents(elevenlabs, ensure, ledger, workspace, runs),
+        Agents(elevenlabs, ensure, ledger, workspace, runs, voiced),
         sessions,
         companions,
+        rehearsals,
         retirement,
     )
     return Storykeeper(
-        settings, offered(settings, tools), companions, sessions, retirement, elevenlabs, engine, ensure, ledger
+        settings,
+        offered(settings, tools),
+        companions,
+        sessions,
+        retirement,
+        rehearsals,
+        elevenlabs,
+        engine,
+        ensure,
+        ledger,
+        Interviews(planner, stager),
     )
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 
 _COMMANDS = (
+    (
+        r"change it with plan_companion \(corrections, memories, wishes\), then rehearse_companion\(companion=([^)]+)\)",
+        r"change its companion.yaml and provision that, or say storykeeper provision \1 --correction TEXT; then"
+        r" storykeeper rehearse \1",
+    ),
     (r"(call )?provision_companion\(plan_id=(\w+)\)", r"storykeeper provision --plan \2"),
     (
         r"retire_companion\(companion=([^,)]+), action=(\w+), confirm=([^)]+)\)",
@@ -12,10 +18,14 @@ _COMMANDS = (
     ),
     (r"retire_companion\(companion=([^,)]+), action=(\w+)\)", r"storykeeper retire \1 --\2"),
     (r"get_signed_url\(of=([^)]+)\)", r"storykeeper show \1 --link"),
+    (r"rehearse_companion\(companion=([^)]+)\)", r"storykeeper rehearse \1"),
     (r"delete_resource deletes it", r"delete_resource, over MCP, deletes it"),
     (r"list_companions, or the list tool of that kind", r"storykeeper list"),
     (r"Next: record_consent, then ", r"Next: "),
-    (r"then call record_consent", r"then say so with --consent and --granted-by, or in the file's `consent`"),
+    (
+        r"then call record_consent",
+        r"then say so with --consent and --granted-by, in the file's `consent`, or with storykeeper consent",
+    ),
     (r"call plan_companion again", r"plan it again (storykeeper plan)"),
     (r"call plan_companion", r"plan it (storykeeper plan)"),
     (r"call provision_companion with its plan", r"provision it"),
@@ -27,10 +37,26 @@ _COMMANDS = (
     (r"(;|that) check_quota shows( the slots| them)?", r"\1 `storykeeper provision quota` shows\2"),
 )
 _PATTERNS = [(re.compile(pattern), command) for pattern, command in _COMMANDS]
+# A command with what it is said of: ids, plans, options, and what stands behind those.
+_COMMAND = re.compile(
+    r"\bstorykeeper (?:provision|plan|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp)\b"
+    r"(?: (?:--confirm [\w-]+|--[a-z-]+|plan_\w+|(?:[a-z0-9]+-)+[0-9a-f]{4,}\b|(?:ID|TEXT|TOKEN)\b))*"
+)
+_TALK = re.compile(r"get_signed_url\(of=[^)]+\) gives a URL to talk to it")
+STAYS = "this sandbox ends with the command; to talk, start one that stays: docs/sandbox.md says how"
+
+sandboxed: ContextVar[bool] = ContextVar("sandboxed", default=False)
+"""Whether this command was given `--sandbox`: the commands that it names then need it, too."""
 
 
 def commanded(text: str) -> str:
     """The text with commands in place of tool calls."""
+    if sandboxed.get():
+        text = _TALK.sub(STAYS, text)
     for pattern, command in _PATTERNS:
         text = pattern.sub(command, text)
-    return text
+    return _COMMAND.sub(_flagged, text) if sandboxed.get() else text
+
+
+def _flagged(command: re.Match[str]) -> str:
+    return command[0] if "--sandbox" in command[0] else f"{command[0]} --sandbox"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-SECONDS, RATE = 31, 16_000
+import sounds
+
 MEMORIES = 3
 
 
@@ -26,12 +26,8 @@ class Person:
 def person(folder: Path, number: int) -> Person:
     """Their files are written to `folder`."""
     name = f"Person {number}"
-    recording = folder / f"{number}.wav"
-    with wave.open(str(recording), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(1)
-        file.setframerate(RATE)
-        file.writeframes(bytes([128, 128 + number % 100]) * (SECONDS * RATE // 2))
+    recording = folder / f"{number}.mp3"
+    recording.write_bytes(sounds.titled(name))
     memories = [folder / f"{number}-{n}.md" for n in range(MEMORIES + 1)]
     for n, memory in enumerate(memories):
         memory.write_text(f"# Memory {n}\n\n{name} lived in house {n} of street {number}.\n")

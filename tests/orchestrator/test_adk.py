@@ -6,8 +6,10 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import anyio
 import httpx
@@ -17,9 +19,14 @@ from google.adk.plugins.base_plugin import BasePlugin
 from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.genai import types
+from mcp.types import ElicitRequestFormParams, ElicitResult
 
 from storykeeper_orchestrator.agent import build
+from storykeeper_orchestrator.hearing import Ear
 from storykeeper_orchestrator.toolbox import model, server_environ
+from storykeeper_server.sandbox.app import build as sandbox
+from storykeeper_server.sandbox.serving import serving
+from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parent.parent.parent
@@ -74,21 +81,29 @@ class Conversation:
                     self.outcome = part.function_response.response or {}
 
 
-@pytest.fixture
-async def conversation(sandbox_url: str, tmp_path: Path) -> AsyncIterator[Conversation]:
+@asynccontextmanager
+async def conversing(url: str, home: Path, files: Path, **more: str) -> AsyncIterator[Conversation]:
+    """With a sandbox, with what a person has in `files`, and with `more` settings."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environ = {
         **kept,
         "ELEVENLABS_API_KEY": "sandbox",
-        "STORYKEEPER_ELEVENLABS_URL": sandbox_url,
-        "STORYKEEPER_HOME": str(tmp_path),
-        "STORYKEEPER_FILES": str(ROOT / "examples"),
+        "STORYKEEPER_ELEVENLABS_URL": url,
+        "STORYKEEPER_HOME": str(home),
+        "STORYKEEPER_FILES": str(files),
+        **more,
     }
     tally = Tally()
     app: App = build(environ)
     app.plugins.append(tally)
     async with Runner(app=app, session_service=InMemorySessionService(), auto_create_session=True) as runner:
         yield Conversation(runner, tally)
+
+
+@pytest.fixture
+async def conversation(sandbox_url: str, tmp_path: Path) -> AsyncIterator[Conversation]:
+    async with conversing(sandbox_url, tmp_path, ROOT / "examples") as conversation:
+        yield conversation
 
 
 async def slots(url: str) -> int:
@@ -106,7 +121,9 @@ async def test_a_complete_sentence_takes_two_model_calls(conversation: Conversat
     assert await slots(sandbox_url) == 0
     await conversation.answer(True)
     assert conversation.outcome["companion"]["status"] == "done"
+    assert conversation.outcome["rehearsal"] == {"passed": 11, "failed": 0, "faults": [], "next": ANY}
     assert "dorothy-" in conversation.said[-1]
+    assert "11 of 11 answers passed" in conversation.said[-1]
     assert conversation.tally.models == 2
     assert await slots(sandbox_url) == 1
 
@@ -129,6 +146,41 @@ async def test_an_unclear_answer_is_asked_about_once_more(conversation: Conversa
     await conversation.answer("she agreed")
     assert "Shall I go ahead" in conversation.said[-1]
     assert "recording.mp3" in conversation.said[-1]
+
+
+async def test_an_answer_is_a_persons_own_and_has_their_name(sandbox_url: str, tmp_path: Path) -> None:
+    """Also where nothing less counts as consent: what was only stated is asked about, and the answer recorded as one."""
+    async with conversing(sandbox_url, tmp_path, ROOT / "examples", STORYKEEPER_CONSENT="elicit") as conversation:
+        wish = WISH.replace("my grandmother", "my late grandmother")
+        await conversation.say(f"{wish} I am her executor and agree.")
+        assert "Are you Dorothy's executor or heir" in conversation.said[-1]
+        await conversation.answer("yes")
+        assert "What is your name?" in conversation.said[-1]
+        await conversation.answer("Anna Byrne")
+        assert "Shall I go ahead" in conversation.said[-1]
+        companion = conversation.said[-1].partition("Plan for ")[2].partition(":")[0]
+    settings = {"STORYKEEPER_HOME": str(tmp_path), "STORYKEEPER_ELEVENLABS_URL": sandbox_url}
+    look = [sys.executable, "-m", "storykeeper_server", "consent", companion, "--json"]
+    told = await anyio.run_process(look, env={**environ(tmp_path), **settings, "ELEVENLABS_API_KEY": "sandbox"})
+    [record] = json.loads(told.stdout)["consents"]
+    assert (record["granted_by"], record["granting"]) == ("Anna Byrne", "elicited")
+    assert record["statement"].endswith("Answered: yes")
+
+
+async def test_only_what_a_person_answered_is_heard() -> None:
+    """And nothing but whether they agree."""
+    ear, agree, more = Ear(), {"agree": {}}, {"agree": {}, "kind": {}}
+
+    async def told(asked: dict[str, Any]) -> bool:
+        form = {"type": "object", "properties": asked}
+        answer = await ear(None, ElicitRequestFormParams(message="May it be cloned?", requested_schema=form))
+        return isinstance(answer, ElicitResult) and answer.content == {"agree": True}
+
+    async with ear.hearing(answered=False):
+        assert not await told(agree)
+    async with ear.hearing(answered=True):
+        assert (await told(agree), await told(more)) == (True, False)
+    assert not await told(agree)
 
 
 @pytest.mark.parametrize(("consent", "go", "code"), [("no", None, "needs_consent"), ("yes", False, "needs_confirm")])
@@ -163,6 +215,51 @@ async def test_said_again_it_is_the_same_companion(conversation: Conversation, s
     assert conversation.pause is None
     assert conversation.outcome["companion"]["agent_id"] == first["agent_id"]
     assert await slots(sandbox_url) == 1
+
+
+async def test_a_correction_is_planned_and_confirmed(conversation: Conversation) -> None:
+    """Of a companion that there is, by its name; nothing else of it changes, and a no changes nothing."""
+    await conversation.say(f"{WISH} She gave me her consent.")
+    await conversation.answer(True)
+    first = conversation.outcome["companion"]
+    for go, code in ((False, "needs_confirm"), (True, None)):
+        await conversation.say("Correct Dorothy: she was born in 1931, not 1934.")
+        assert "She was born in 1931, not 1934." in conversation.said[-1]
+        await conversation.answer(go)
+        assert (conversation.outcome.get("error") or {}).get("code") == code
+    changed = conversation.outcome["companion"]
+    assert (changed["agent_id"], changed["voice_id"]) == (first["agent_id"], first["voice_id"])
+    assert changed["plan_id"] != first["plan_id"]
+    assert conversation.tally.models == 6
+
+
+async def test_a_rehearsal_that_is_not_passed_is_reported(sandbox_url: str, tmp_path: Path) -> None:
+    """With what decided; the companion is there all the same."""
+    folder = tmp_path / "files" / "dorothy"
+    folder.mkdir(parents=True)
+    (folder / "voice.mp3").write_bytes((ROOT / "examples" / "dorothy" / "recording.mp3").read_bytes())
+    (folder / "pills.md").write_text("I take two of my heart pills every night. How many pills I take, I know well.")
+    wish = f"Make a companion of my grandmother Dorothy from {folder}. She gave me her consent."
+    async with conversing(sandbox_url, tmp_path / "home", folder) as conversation:
+        await conversation.say(wish)
+        await conversation.answer(True)
+    assert conversation.outcome["companion"]["status"] == "done"
+    assert conversation.outcome["rehearsal"]["failed"] == 1
+    assert "Not passed: pills: it says" in conversation.said[-1]
+
+
+async def test_a_rehearsal_that_cannot_be_held_is_a_warning(tmp_path: Path) -> None:
+    """What was made stays made, and is told."""
+    fault = "POST /v1/convai/agents/{agent_id}/simulate-conversation 403"
+    async with (
+        serving(sandbox(State(None), faults=[fault])) as url,
+        conversing(url, tmp_path, ROOT / "examples") as conversation,
+    ):
+        await conversation.say(f"{WISH} She gave me her consent.")
+        await conversation.answer(True)
+    assert conversation.outcome["companion"]["status"] == "done"
+    assert "rehearsal" not in conversation.outcome
+    assert "it wasn't rehearsed" in conversation.said[-1]
 
 
 def adk(*arguments: str) -> list[str]:

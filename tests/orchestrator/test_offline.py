@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from google.adk.events.event import Event
 from google.genai import types
 
 from storykeeper_orchestrator import consent
-from storykeeper_orchestrator.offline import decide, read
+from storykeeper_orchestrator.offline import decide
+from storykeeper_orchestrator.sentence import read
 from storykeeper_orchestrator.workflow import Request, spoken
 from storykeeper_tools.errors import NeedsConsent
 
@@ -33,7 +35,6 @@ from storykeeper_tools.errors import NeedsConsent
             {
                 "name": "Mary Ann O'Neill",
                 "relation": "mum",
-                "language": "en",
                 "recordings": ["mum.m4a", "2.mp3"],
                 "memories": ["notes/"],
             },
@@ -225,6 +226,7 @@ def said(*texts: str) -> list[types.Content]:
         ("How much quota is left?", "check_quota", {}),
         ("list my companions", "list_companions", {}),
         ("show dorothy-7f3a", "get_companion", {"companion": "dorothy-7f3a"}),
+        ("rehearse dorothy-7f3a", "rehearse_companion", {"companion": "dorothy-7f3a"}),
         ("give me the link to dorothy-7f3a", "get_signed_url", {"of": "dorothy-7f3a"}),
     ],
 )
@@ -280,12 +282,97 @@ def test_names_of_files_are_not_people_and_may_hold_blanks() -> None:
     )
 
 
-def test_deleting_is_not_promised() -> None:
-    """It says how it can be done."""
-    assert "can't delete" in (decide(said("delete dorothy-7f3a")).text or "")
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("Please pause rosa-6f84, my mother is upset", "storykeeper retire rosa-6f84 --pause"),
+        ("Let people talk to rosa-6f84 again: resume it", "storykeeper retire rosa-6f84 --resume"),
+        ("delete rosa-6f84", "storykeeper retire rosa-6f84 --forget"),
+        ("Forget Rosa", "storykeeper retire ID --forget"),
+        ("Forget Rosa", "storykeeper consent ID --revoke"),
+        ("She takes back her consent to rosa-6f84", "storykeeper consent rosa-6f84"),
+        ("export rosa-6f84", "storykeeper export rosa-6f84"),
+        ("Change rosa-6f84: it should speak more slowly", "storykeeper provision companion.yaml"),
+        ("Change rosa-6f84: I think she was born in 1937", "storykeeper provision companion.yaml"),
+    ],
+)
+def test_what_rules_do_not_do_is_left_to_a_command(text: str, command: str) -> None:
+    """It says which one, and that nothing was done."""
+    answer = decide(said(text))
+    assert answer.function_call is None
+    assert "did nothing" in (answer.text or "")
+    assert command in (answer.text or "")
+
+
+@pytest.mark.parametrize("text", ["rosa-6f84 upsets my mother", "Don't show rosa-6f84", "rosa-6f84: no more calls"])
+def test_an_id_alone_is_not_a_wish_to_see_it(text: str) -> None:
+    """What isn't understood isn't answered with something else."""
+    answer = decide(said(text))
+    assert answer.function_call is None
+    assert "did nothing" in (answer.text or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "correction"),
+    [
+        ("Change rosa-6f84: she was born in 1937, not 1938.", "rosa-6f84", "She was born in 1937, not 1938."),
+        ("please correct Rosa's companion: Rosa was born in 1937", "Rosa", "Rosa was born in 1937"),
+    ],
+)
+def test_a_plain_correction_of_a_companion_is_a_change(text: str, who: str, correction: str) -> None:
+    """Through the same procedure, which plans and asks before anything changes."""
+    call = decide(said(text)).function_call
+    assert call is not None
+    assert (call.name, call.args) == ("make_companion", {"companion": who, "corrections": [correction]})
+
+
+@pytest.mark.parametrize(
+    "told", ["She was born in 1941.", "Rosa was born in 1941, not 1940.", "Her name was Rosa Maria, not Rose Marie."]
+)
+def test_what_is_plainly_told_of_the_person_is_a_correction(told: str) -> None:
+    """It outranks the memories."""
+    assert read(f"Make a companion of my mother Rosa from rosa.mp3. She agreed. {told}")["corrections"] == [told]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "I think she was born in 1941.",
+        "She may have been born in 1941.",
+        "Her husband was a baker. He was born in 1930.",
+        "Or was she born in 1940?",
+    ],
+)
+def test_a_birth_that_is_not_plainly_told_is_asked_about(told: str) -> None:
+    """Rather than dropped, or believed; the answer counts."""
+    wish = f"Make a companion of my mother Rosa from rosa.mp3. She agreed. {told}"
+    asked = decide(said(wish))
+    assert "I'm not sure" in (asked.text or "")
+    call = decide(said(wish, "She was born in 1942.")).function_call
+    assert call is not None
+    assert call.args is not None
+    assert call.args["corrections"] == ["She was born in 1942."]
+
+
+@pytest.mark.parametrize(
+    "words", ["rosa.mp3 and lies.", "rosa.mp3, lies and notes.md.", "lies and rosa.mp3.", "'lies'."]
+)
+def test_a_word_that_names_a_folder_is_one(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without a slash, where a path is expected."""
+    monkeypatch.chdir(tmp_path)
+    wish = f"Make a companion of my mother Rosa from {words} She agreed."
+    if "rosa.mp3" in words and not words.startswith("lies"):
+        assert "no file or folder 'lies'" in (decide(said(wish)).text or "")
+    (tmp_path / "lies").mkdir()
+    assert "lies" in read(wish)["memories"]
 
 
 def test_what_is_not_understood_is_said_honestly() -> None:
     """That these are rules, and what they understand."""
     text = decide(said("Write me a poem")).text or ""
     assert "not a language model" in text
+
+
+def test_a_wish_may_name_memories_in_firestore() -> None:
+    """Beside files, or in their place."""
+    assert Request(name="Anna", recordings=["anna.wav"], memory_id="anna").spec()["memory_id"] == "anna"

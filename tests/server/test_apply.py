@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import wave
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import jsonschema
 import pytest
 import yaml
 
+import sounds
 from judged import build, served
 from storykeeper_server.sandbox.state import State
 
@@ -41,9 +41,7 @@ class Place:
         """The file of one, with a recording and memories of its own."""
         folder = self.root / "family" / f"person-{n}"
         folder.mkdir(parents=True)
-        with wave.open(str(folder / "voice.wav"), "wb") as file:
-            file.setparams((1, 2, 16_000, 0, "NONE", ""))
-            file.writeframes(n.to_bytes(4, "little") + bytes(31 * 32_000))
+        (folder / "voice.wav").write_bytes(sounds.titled(f"Person {n}"))
         (folder / "notes.md").write_text(f"I was born in 19{n:02}.")
         text = f"subject:\n  name: Person {n}\nrecordings: [voice.wav]\nmemories: [notes.md]\n{more}"
         text += f"consent: {{kind: self, granted_by: Person {n}}}\n" if consent else ""

@@ -18,7 +18,8 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import INVALID_PARAMS, ElicitResult
 
-from stage import EXAMPLE, Stage
+from judge import Judge
+from stage import EXAMPLE, Stage, open_stage
 from storykeeper_server.mcp.app import build
 from storykeeper_server.wiring import offered
 from storykeeper_tools.account import Quota
@@ -196,6 +197,29 @@ async def test_a_person_who_does_not_agree_is_heard(stage: Stage, mode: Any, rep
     assert not [1 for method, _ in stage.faults.log if method == "POST"]
 
 
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_where_only_a_person_counts_an_attestation_is_none(judge: Judge, tmp_path: Path, mode: Any) -> None:
+    """A host that can't ask records nothing, and is told where one can; a person's answer in one that can is enough."""
+    recordings = SPEC["recordings"]
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"agree": True})
+
+    async with open_stage(judge, tmp_path, settings={"consent": "elicit"}) as stage:
+        said = {"name": "Dorothy", "recordings": recordings, "kind": "self", "granted_by": "Dorothy"}
+        async with Client(server(stage), mode=mode) as client:
+            attested = await client.call_tool("record_consent", said)
+            refused = await client.call_tool("clone_voice", {"name": "Dorothy", "recordings": recordings})
+        sent = stage.faults.sent("POST", "/v1/voices/add")
+        async with Client(server(stage), mode=mode, elicitation_callback=answer) as client:
+            elicited = await client.call_tool("record_consent", said)
+            cloned = await client.call_tool("clone_voice", {"name": "Dorothy", "recordings": recordings})
+    assert [result.content[0].text.split(" · ")[0] for result in (attested, refused)] == ["needs_consent"] * 2  # type: ignore[union-attr]
+    assert "`storykeeper consent` at a terminal" in attested.content[0].text  # type: ignore[union-attr]
+    assert elicited.structured_content is not None
+    assert (sent, elicited.structured_content["granting"], cloned.is_error) == (0, "elicited", False)
+
+
 async def test_something_that_breaks_says_nothing_of_itself(stage: Stage) -> None:
     """A defect of ours is `internal`, without its text."""
 
@@ -243,7 +267,7 @@ async def test_without_a_key_it_starts_and_lists_and_says_what_is_missing(tmp_pa
             assert await process.wait() == 0
     answers = {answer["id"]: answer["result"] for answer in seen}
     assert rest == ""
-    assert len(answers[1]["tools"]) == 19
+    assert len(answers[1]["tools"]) == 20
     assert answers[2]["content"][0]["text"].startswith("auth_missing · there is no ElevenLabs key")
     assert answers[3]["content"][0]["text"].startswith("file_refused")
 

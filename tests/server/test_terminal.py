@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import sys
 from pathlib import Path
 
-import anyio
-import anyio.to_thread
 import pytest
 
+from terminals import ROOT, talk
+
 pytestmark = pytest.mark.anyio
-ROOT = Path(__file__).parent.parent.parent
 FILES = ["--name", "Dorothy", "--audio", str(ROOT / "examples" / "dorothy" / "recording.mp3")]
 SENTENCE = "make a companion of my grandmother Dorothy from examples/dorothy"
-
-
-async def talk(home: Path, arguments: list[str], answers: dict[str, str]) -> tuple[int, str]:
-    """Run a command at a terminal of its own, answering each question as it comes; its exit code and what was seen."""
-    kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
-    environ = {**kept, "HOME": str(home), "STORYKEEPER_HOME": str(home / "state"), "TERM": "dumb"}
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "storykeeper_server", *arguments, "--sandbox"]
-    seen, left = "", dict(answers)
-    async with await anyio.open_process(
-        command, env=environ, cwd=ROOT, stdin=follower, stdout=follower, stderr=follower
-    ) as process:
-        os.close(follower)
-        with anyio.fail_after(60):
-            while chunk := await anyio.to_thread.run_sync(read, leader):
-                seen += chunk
-                for question in [q for q in left if q in seen]:
-                    os.write(leader, f"{left.pop(question)}\n".encode())
-            code = await process.wait()
-    os.close(leader)
-    assert left == {}, seen
-    return code, seen
-
-
-def read(terminal: int) -> str:
-    try:
-        return os.read(terminal, 4096).decode(errors="replace")
-    except OSError:  # how Linux says that the other end was closed
-        return ""
 
 
 async def test_consent_and_spending_are_asked_for(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from storykeeper_server.sandbox import auth
 from storykeeper_server.sandbox.state import State
+from storykeeper_tools.provisioning import wanted
 from storykeeper_tools.provisioning.ledger import Ledger, Resource
 from storykeeper_tools.provisioning.plan import Plan
 from storykeeper_tools.provisioning.runs import Run
@@ -101,6 +102,14 @@ class Auditor:
         if run.result and run.result.error and run.result.error["code"] == "internal":
             self.found(f"{run.id} broke off: {run.result.error}")
 
+    def closed(self, marker: str) -> None:
+        """Nobody can talk to whatever agent carries a marker."""
+        with self.state.reading(auth.key("sandbox").workspace) as rows:
+            agents = [row for row in rows.all("agent") if marker in row["settings"]["tags"]]
+        for agent in agents:
+            if agent["settings"]["platform_settings"]["call_limits"]["daily_limit"] != 0:
+                self.found(f"the agent {agent['id']} of {marker} was left open")
+
     def swept(self, finding: Finding, misled: bool) -> None:
         """Left for the sweeper is only what was asked for in doubt and isn't wanted any more."""
         key = finding.marker, finding.kind, finding.slot[:8]
@@ -159,6 +168,8 @@ class Auditor:
         expected = {id for key in _keys(plan) if key[1] == "document" for id in remote.get(key, [])}
         if documents != expected or [settings["tts"].get("voice_id")] != remote.get((plan.marker, "voice", "")):
             self.found(f"the agent of {plan.companion} has other documents or another voice")
+        if settings["agent"]["prompt"].get("rag", {}).get("enabled") is not bool(wanted.embedding(plan)):
+            self.found(f"the agent of {plan.companion} looks things up, or doesn't, other than its memories ask for")
 
     def _known(self, key: Key) -> Any:
         marker, kind, slot = key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from simulated.process import PATIENCE, Parts
@@ -26,6 +27,7 @@ class Naive:
     clock: Callable[[], float]
     sleep: Callable[[float], Any]
     ticks: Callable[[], float]
+    permit: Callable[[Wanted], None]
 
     async def __call__(self, run: Run, wanted: Sequence[Wanted]) -> list[Made]:
         return [await self._made(run, thing) for thing in wanted]
@@ -43,7 +45,7 @@ class Naive:
         if known:
             return known.model_dump(include={"id", "name", "type"})
         try:
-            made = await wanted.create(self.elevenlabs, self.blobs)
+            made = await wanted.create(self.elevenlabs, self.blobs, partial(self.permit, wanted))
         except (Unavailable, TimedOut, RateLimited):
             return None
         self.ledger.keep_made(wanted.intent().model_copy(update={"state": "made", **made.model_dump()}))

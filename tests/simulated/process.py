@@ -15,6 +15,7 @@ from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
 from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.elevenlabs.retries import Retries
 from storykeeper_tools.provisioning.blobs import Blobs
+from storykeeper_tools.provisioning.closing import Shutting
 from storykeeper_tools.provisioning.consents import Consents
 from storykeeper_tools.provisioning.deleting import Deleting
 from storykeeper_tools.provisioning.engine import Carrying, Engine
@@ -22,12 +23,14 @@ from storykeeper_tools.provisioning.ensure import Ensure, Patience
 from storykeeper_tools.provisioning.erasing import Erasing
 from storykeeper_tools.provisioning.journal import Journal
 from storykeeper_tools.provisioning.ledger import Ledger
+from storykeeper_tools.provisioning.pausing import Pausing
 from storykeeper_tools.provisioning.planner import Planner
 from storykeeper_tools.provisioning.receipts import Receipts
 from storykeeper_tools.provisioning.reconcile import Reconcile
 from storykeeper_tools.provisioning.removal import Removing
 from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.saga import Provisioning
+from storykeeper_tools.provisioning.voiced import Voiced
 from storykeeper_tools.provisioning.worker import Worker
 from storykeeper_tools.provisioning.workspace import Workspace
 
@@ -82,17 +85,26 @@ def process(machine: Machine, around: Around) -> Process:
     workspace = Workspace("sandbox", elevenlabs, ledger)
     ticks = asyncio.get_running_loop().time
     ensure = parts.ensure(
-        elevenlabs, ledger, around.blobs, parts.patience, clock=clock, sleep=machine.sleep, ticks=ticks
+        elevenlabs,
+        ledger,
+        around.blobs,
+        parts.patience,
+        clock=clock,
+        sleep=machine.sleep,
+        ticks=ticks,
+        permit=consents.permit,
     )
     runs = Runs(disk, clock)
     carrier = Recorded(machine, around.workflows)
     receipts = Receipts(disk, journal, key)
-    erasing = Erasing(disk, runs, around.blobs, receipts, carrier.drop)
+    voiced = Voiced(elevenlabs, ledger, consents, workspace.name)
+    erasing = Erasing(disk, runs, around.blobs, receipts, voiced, carrier.drop)
     deleting = Deleting(elevenlabs, receipts, parts.patience, machine.sleep)
     removing = Removing(
-        elevenlabs, ledger, receipts, workspace, deleting, erasing, parts.patience, clock, machine.sleep
+        elevenlabs, ledger, receipts, workspace, deleting, erasing, voiced, parts.patience, clock, machine.sleep
     )
-    carrier.carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace), removing)
+    shutting = Shutting(Pausing(elevenlabs, ledger), voiced, ledger, parts.patience, clock)
+    carrier.carry = Carrying(runs, ledger, Provisioning(elevenlabs, ensure, consents, workspace), removing, shutting)
     worker = Worker(runs, Place(around.places, machine), carrier, ticks)
     return Process(
         elevenlabs,

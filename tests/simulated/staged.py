@@ -20,7 +20,17 @@ def staged(blobs: Blobs, name: str, memories: Sequence[str]) -> Staged:
     return Staged(
         [StagedRecording(sha256=recording, name="a.wav", mime="audio/wav", seconds=40)],
         [],
-        [StagedMemory(sha256=sha256, title=text, type="text", mime="text/plain") for text, sha256 in texts],
+        [
+            StagedMemory(
+                sha256=sha256,
+                title=text.partition(".")[0],
+                type="text",
+                mime="text/plain",
+                size=len(text),
+                characters=len(text),
+            )
+            for text, sha256 in texts
+        ],
         [],
         staging,
     )

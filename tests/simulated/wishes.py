@@ -13,6 +13,7 @@ from simulated.story import Story
 from storykeeper_tools.caller import NOBODY
 from storykeeper_tools.companion.spec import ConsentBlock, Subject, Voice, Wish
 from storykeeper_tools.errors import Busy
+from storykeeper_tools.provisioning.closing import Closing, closing
 from storykeeper_tools.provisioning.consents import about
 from storykeeper_tools.provisioning.observing import observe
 from storykeeper_tools.provisioning.plan import Plan
@@ -39,9 +40,10 @@ class Person:
         await asyncio.sleep(self.story.between("wish", least, most))
 
     def memories(self) -> list[str]:
-        """Some of those that there could be."""
+        """Some of those that there could be; one of them is too long to have in mind."""
         dice = self.story.dice("memories")
-        return dice.sample([f"{self.name}, memory {n}." for n in range(7)], dice.choice([0, 1, 2, 3, 6]))
+        told = [f"{self.name}, memory {n}." for n in range(6)] + [f"{self.name}, memory 6." + " So it went on." * 4000]
+        return dice.sample(told, dice.choice([0, 1, 2, 3, 6]))
 
     async def have(self, memories: Sequence[str], speed: float = 0.9) -> None:
         """Plan it and have it carried out, and plan it again for as long as that fails."""
@@ -66,7 +68,7 @@ class Person:
         self.auditor.expect(plan)
         return None if planner.finished(planner.take_up(plan)) else plan
 
-    async def done(self, plan: Plan | Removal) -> Run:
+    async def done(self, plan: Plan | Removal | Closing) -> Run:
         """Ask for it, and wait until it stands still."""
         run = self.keeper.engine.submit(plan)
         self.auditor.note(self.name, f"asks for {run.id}, which is {run.state}")
@@ -82,6 +84,15 @@ class Person:
         self.auditor.dismiss(marker)
         while (await self.done(removal("sandbox", marker))).state != "done":
             await self.wait(1, 120)
+
+    async def revoke(self) -> None:
+        """Take the consent back, and wait until nobody can talk to what there is."""
+        ledger = self.keeper.ledger
+        companion = next(c for c in ledger.companions() if c.name == self.name)
+        self.keeper.consents.revoke(companion)
+        while (await self.done(closing(companion.id, companion.marker))).state != "done":
+            await self.wait(1, 120)
+        self.auditor.closed(companion.marker)
 
     async def lose(self) -> None:
         """Somebody deletes something of it by hand."""
@@ -133,6 +144,16 @@ async def regret(person: Person) -> None:
     await person.forget()
 
 
+async def revoke(person: Person) -> None:
+    """A companion, and while it is being made, or just after: none, since nobody may have it any more."""
+    asking = asyncio.create_task(person.have(person.memories()))
+    await person.wait(1, 180)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await person.revoke()
+    await person.forget()
+
+
 async def insist(person: Person) -> None:
     """A companion, wanted otherwise while it is being made; that has to wait."""
     asking = asyncio.create_task(person.have(person.memories()))
@@ -154,4 +175,5 @@ WISHES: dict[str, Callable[[Person], Awaitable[None]]] = {
     "forget": forget,
     "regret": regret,
     "insist": insist,
+    "revoke": revoke,
 }

@@ -28,7 +28,7 @@ WISH = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": ["doro
 def service(front: Front, tmp_path: Path, recording: Callable[[float], bytes]) -> Served:
     """A sandbox with two accounts."""
     (tmp_path / "cork.md").write_text("# Cork\nBorn in Cork.")
-    (tmp_path / "dorothy.wav").write_bytes(recording(31))
+    (tmp_path / "dorothy.wav").write_bytes(recording(40))
     state = State(None)
     front.app = build(state, keys=[KEY, OTHER_KEY])
     return Served(front.url, state, tmp_path)

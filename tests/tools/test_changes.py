@@ -10,6 +10,7 @@ import pytest
 from stage import EXAMPLE, Held, Stage
 from storykeeper_tools.companion.changes import Changes
 from storykeeper_tools.companion.spec import Wish
+from storykeeper_tools.companion.written import load
 from storykeeper_tools.errors import (
     BadInput,
     Busy,
@@ -75,9 +76,7 @@ async def test_a_change_shows_before_and_after_and_is_one_small_patch(stage: Sta
     agent = await stage.call("get_agent", agent_id=view.agent_id)
 
     assert actions(plan)[-1] == ("change", "agent")
-    assert [f.model_dump() for f in plan.steps[-1].fields] == [
-        {"field": "conversation_config.tts.speed", "before": 0.9, "after": 1.0}
-    ]
+    assert [f.model_dump() for f in plan.steps[-1].fields] == [{"field": "voice.speed", "before": 0.9, "after": 1.0}]
     assert plan.cost.voice_slots == 0
     assert planned == []
     assert writes(stage) == [("PATCH", AGENT + view.agent_id)]
@@ -88,19 +87,15 @@ async def test_a_change_shows_before_and_after_and_is_one_small_patch(stage: Sta
     assert agent.conversation_config["tts"]["speed"] == 1.0
 
 
-async def test_a_correction_reaches_the_prompt_and_shows_where(stage: Stage) -> None:
-    """Of a long text only the part that differs is shown."""
+async def test_a_correction_reaches_the_prompt_and_shows_in_words(stage: Stage) -> None:
+    """As the spec says it, not as a part of the prompt."""
     view = await made(stage)
     changes = Changes(add_corrections=["She was born in 1937, not 1938"])
     plan = await stage.call("plan_companion", companion=view.companion, changes=changes)
     await stage.call("provision_companion", plan_id=plan.plan_id)
     agent = await stage.call("get_agent", agent_id=view.agent_id)
 
-    [field] = plan.steps[-1].fields
-    assert field.field == "conversation_config.agent.prompt.prompt"
-    assert "1937" in field.after
-    assert "1937" not in field.before
-    assert len(field.after) < 200
+    assert list(map(str, plan.steps[-1].fields)) == ['correction added: "She was born in 1937, not 1938"']
     assert "She was born in 1937, not 1938" in agent.conversation_config["agent"]["prompt"]["prompt"]
 
 
@@ -128,8 +123,8 @@ async def test_memories_are_added_and_taken_away(stage: Stage) -> None:
     assert not [w for w in shown.warnings if "drift" in w or "left over" in w]
 
 
-async def test_a_file_that_was_left_out_of_the_spec_is_taken_away(stage: Stage) -> None:
-    """A whole spec says everything: what it doesn't name goes, what it doesn't set gets its default."""
+async def test_a_file_that_the_memories_of_a_spec_leave_out_is_taken_away(stage: Stage) -> None:
+    """A list that is said is the whole list."""
     view = await made(stage)
     kept = [str(EXAMPLE / "memories" / "childhood-in-cork.md")]
     plan = await stage.call("plan_companion", spec=dorothy(memories=kept))
@@ -137,13 +132,96 @@ async def test_a_file_that_was_left_out_of_the_spec_is_taken_away(stage: Stage) 
 
     assert plan.companion == view.companion
     assert [action for action, _ in actions(plan)].count("delete") == 2
-    assert [d.name.partition(" ")[2] for d in after.documents] == ["Childhood in Cork"]
+    assert [d.name.partition(" ")[2] for d in after.documents] == ["Childhood in cork"]
+
+
+FULL: dict[str, Any] = {
+    "corrections": ["Dorothy was born in 1941, not 1940.", "Her brother was Tom."],
+    "wishes": "a little teasing",
+    "audience": "dementia_care",
+    "voice": {"stability": 0.9},
+    "privacy": {"max_minutes": 20},
+}
+
+
+async def provisioned(stage: Stage, plan: Any) -> Any:
+    await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+    return await stage.call("provision_companion", plan_id=plan.plan_id)
+
+
+async def test_what_a_spec_leaves_out_stays(stage: Stage) -> None:
+    """Named again by its name and recordings alone, nothing changes; and what is said changes alone, in its part too."""
+    view = await provisioned(stage, await stage.call("plan_companion", spec=dorothy(**FULL)))
+    alone = {"subject": {"name": "Dorothy"}, "recordings": [str(EXAMPLE / "recording.mp3")]}
+    same = await stage.call("plan_companion", spec=Wish.model_validate(alone))
+    other = await stage.call("plan_companion", spec=Wish.model_validate({**alone, "voice": {"speed": 1.1}}))
+
+    assert (same.plan_id, {action for action, _ in actions(same)}) == (view.plan_id, {"keep"})
+    assert list(map(str, other.steps[-1].fields)) == ["speed: 0.83 -> 1.1"]
+
+
+async def test_what_a_file_leaves_out_goes_and_the_plan_says_all_of_it(stage: Stage) -> None:
+    """In the words of the spec; documents by their titles."""
+    (stage.home / "life").mkdir()
+    for title in ("chat", "notes"):
+        (stage.home / "life" / f"{title}.md").write_text(f"# {title}\n\nWe went to Youghal every August.\n{title}")
+    await provisioned(stage, await stage.call("plan_companion", spec=dorothy(**FULL, memories=["life"])))
+    (stage.home / "life" / "notes.md").rename(stage.home / "life" / "letters.md")
+    (stage.home / "life" / "letters.md").write_text("# Letters\n\nDear Tom, the bakery is well.")
+    (stage.home / "life" / "chat.md").write_text("# chat\n\nWe went to Cork every August.")
+    file = stage.home / "companion.yaml"
+    recording = EXAMPLE / "recording.mp3"
+    file.write_text(f"{{subject: {{name: Dorothy}}, recordings: [{recording}], corrections: [Her brother was Tom.],"
+        "memories: [life], audience: bereavement}")  # fmt: skip
+    plan = await stage.call("plan_companion", spec=load(file))
+
+    change = next(step for step in plan.steps if step.action == "change")
+    assert list(map(str, change.fields)) == [
+        'relation: "grandmother" -> ""',
+        'wishes: "a little teasing" -> ""',
+        'audience: "dementia_care" -> "bereavement"',
+        "stability: 0.9 -> 0.8",
+        "speed: 0.83 -> 0.85",
+        "max_minutes: 20 -> 30",
+        'correction removed: "Dorothy was born in 1941, not 1940."',
+        "documents: 'Chat' written anew; 'Letters' added; 'Notes' taken away",
+    ]
+    assert all(f"\n  - {field}\n" in str(plan) for field in change.fields)
+
+
+async def test_after_a_rehearsal_comes_the_talk_and_after_a_change_a_rehearsal(stage: Stage) -> None:
+    """Whatever is asked: the newest agent is rehearsed before anybody talks to it."""
+    view = await made(stage)
+    await stage.call("rehearse_companion", companion=view.companion)
+    shown = await stage.call("get_companion", companion=view.companion)
+    again = await stage.call("provision_companion", plan_id=view.plan_id)
+    plan = await stage.call("plan_companion", companion=view.companion, changes=Changes(wishes="teasing"))
+    changed = await stage.call("provision_companion", plan_id=plan.plan_id)
+
+    for before in (view, changed):
+        assert before.next.startswith(f"rehearse_companion(companion={view.companion})")
+    for after in (shown, again):
+        assert after.next.startswith(f"get_signed_url(of={view.companion})")
+
+
+async def test_a_companion_shows_what_was_asked_about_first_and_its_documents_in_order(stage: Stage) -> None:
+    """The answers, then the ids; documents by title, as they were planned."""
+    view = await made(stage)
+    shown = await stage.call("get_companion", companion=view.companion, about="Cork")
+    plan = await stage.call("plan_companion", spec=dorothy())
+
+    lines = str(shown).splitlines()
+    assert "Cork" in lines[0]
+    titles = [document.name.partition(" ")[2] for document in shown.documents]
+    assert titles == [step.name for step in plan.steps if step.kind == "document"]
+    named = [f"'{title}' {document.id}" for title, document in zip(titles, shown.documents, strict=True)]
+    assert f"Documents: {', '.join(named)}" in lines
 
 
 async def test_edits_in_the_dashboard_show_as_drift_and_stay(stage: Stage) -> None:
     """A change of something else leaves them alone; `overwrite` takes them back."""
     view = await made(stage)
-    await stage.keeper.elevenlabs.patch_agent(view.agent_id, {"conversation_config": {"tts": {"stability": 0.4}}})
+    await stage.in_the_dashboard(view.agent_id, {"conversation_config": {"tts": {"stability": 0.4}}})
     shown = await stage.call("get_companion", companion=view.companion)
     same = await stage.call("plan_companion", spec=dorothy())
     faster = await stage.call("plan_companion", spec=dorothy(voice={"speed": 1.1}))

@@ -58,8 +58,8 @@ async def test_a_plan_shows_everything_and_uploads_nothing(stage: Stage) -> None
     plan = await stage.call("plan_companion", spec=dorothy())
     assert [(s.action, s.kind, s.name) for s in plan.steps] == [
         ("create", "voice", "Dorothy"),
-        ("create", "document", "Childhood in Cork"),
-        ("create", "document", "Family and Sundays"),
+        ("create", "document", "Childhood in cork"),
+        ("create", "document", "Family and sundays"),
         ("create", "document", "The bakery years"),
         ("create", "agent", "Dorothy (memory companion)"),
     ]
@@ -108,17 +108,29 @@ async def test_provisioning_again_makes_nothing(stage: Stage) -> None:
 
 
 async def test_memories_on_a_topic_are_found(stage: Stage) -> None:
-    """Word for word, from the staged texts."""
+    """Word for word, without case and accents, each with its id, date, teller and source."""
     await made(stage)
-    view = await stage.call("get_companion", companion="Dorothy", about="bakery")
-    assert view.memories
-    assert all("bakery" in paragraph.lower() for paragraph in view.memories)
+    view = await stage.call("get_companion", companion="Dorothy", about="Southpórt")
+    assert len(view.memories) == 1
+    assert "whether I had ever been dancing in Southport" in view.memories[0].replace("\n", " ")
+    assert view.memories[0].endswith("(m-20eea31dbd, 1962, told by Dorothy, the-bakery-years.md)")
+    assert (await stage.call("get_companion", companion="Dorothy", about="m-20eea31dbd")).memories == view.memories
+
+
+async def test_a_topic_that_nothing_is_told_about_is_said_to_be_one(stage: Stage) -> None:
+    """In a short line, whatever the topic looks like."""
+    await made(stage)
+    view = await stage.call("get_companion", companion="Dorothy", about="Reykjavík\n<b>\x1b" + "k" * 100)
+    [told] = [warning for warning in view.warnings if warning.startswith("nothing is told about 'Reykjavík b")]
+    assert view.memories == []
+    assert told in str(view)
+    assert (len(told) < 90, told.isprintable()) == (True, True)
 
 
 async def test_what_was_deleted_by_hand_shows_as_drift(stage: Stage) -> None:
     """And what was made public."""
     view = await made(stage)
-    await stage.keeper.elevenlabs.patch_agent(view.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}})
+    await stage.in_the_dashboard(view.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}})
     await stage.keeper.elevenlabs.delete_voice(view.voice_id)
     told = str(await stage.call("get_companion", companion="Dorothy"))
     assert f"voice {view.voice_id} was deleted" in told
@@ -290,9 +302,7 @@ async def test_an_agent_that_is_not_stored_as_sent_is_never_opened(judge: Judge,
         with pytest.raises(StorykeeperError):
             await stage.call("provision_companion", plan_id=plan.plan_id)
         [agent] = (await stage.call("list_agents")).agents
-        await stage.keeper.elevenlabs.patch_agent(
-            agent.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}}
-        )
+        await stage.in_the_dashboard(agent.agent_id, {"platform_settings": {"auth": {"enable_auth": False}}})
     async with open_stage(judge, tmp_path, state=remote) as stage:
         stage.faults.due = [("PATCH", agent.agent_id, "forgets")]
         with pytest.raises(UnexpectedAnswer, match=r"platform_settings\.auth"):
@@ -345,7 +355,7 @@ async def marker(stage: Stage) -> str:
 
 
 async def test_a_corrected_memory_leaves_no_doubt_which_one_counts(stage: Stage, tmp_path: Path) -> None:
-    """A run that broke off before the agent is planned again; what the first plan left is named as left over."""
+    """A run that broke off before the agent is planned again; what the first plan left goes once there is one."""
     (tmp_path / "birth.md").write_text("Born in 1940.")
     wish = dorothy(memories=["birth.md"])
     stage.faults.due = [("POST", "/v1/convai/agents/create", "no permission")]
@@ -356,7 +366,10 @@ async def test_a_corrected_memory_leaves_no_doubt_which_one_counts(stage: Stage,
     agent = await stage.call("get_agent", agent_id=view.agent_id)
     assert [d.id for d in view.documents] == [d.id for d in agent.documents]
     assert len(view.documents) == 1
-    assert any("left over" in warning for warning in view.warnings)
+    assert not any("left over" in warning for warning in view.warnings)
+    deleted = [path for method, path in stage.faults.log if method == "DELETE"]
+    assert len(deleted) == 1
+    assert view.documents[0].id not in deleted[0]
 
 
 async def test_a_companion_that_is_being_made_is_not_planned_anew(stage: Stage) -> None:

@@ -5,25 +5,23 @@ Whatever happens: at most one of each thing, the key stays where it is, and what
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import anyio
-import av
 import pytest
 
+import sounds
 from judged import served
 from stage import GENEROUS, KEY, Front, Served, call
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.faults.rules import KINDS as SANDBOX_KINDS
 from storykeeper_server.sandbox.state import State
 from storykeeper_tools.companion.spec import Wish
-from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.elevenlabs.client import Limits
 from storykeeper_tools.errors import StorykeeperError
+from storykeeper_tools.views import CompanionView
 
 pytestmark = pytest.mark.anyio
 USER, SUBSCRIPTION, LLMS = "GET /v1/user", "GET /v1/user/subscription", "GET /v1/convai/llm/list"
@@ -67,7 +65,7 @@ SORTS = ["401", "408", "500 body=html", "reset", "slow seconds=60", "html", "400
 USUAL = Switches()
 HOLDING = ("blackhole", "slow")
 SOON = Limits(reading=0.3, trying=0.12, writing=0.3, cloning=0.3)
-WISH = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": ["dorothy.flac"], "memories": ["cork.md"]})
+WISH = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": ["dorothy.mp3"], "memories": ["cork.md"]})
 
 Told = CompanionView | StorykeeperError
 
@@ -77,25 +75,11 @@ def limits(kind: str) -> Limits:
     return SOON if kind.startswith(HOLDING) else GENEROUS
 
 
-@cache
-def silence() -> bytes:
-    """Half a minute of it, packed small, since it is sent very often."""
-    packed = io.BytesIO()
-    with av.open(packed, "w", format="flac") as file:
-        stream = file.add_stream("flac", rate=16_000, layout="mono")
-        second = av.AudioFrame(format="s16", layout="mono", samples=16_000)
-        second.rate = 16_000
-        second.planes[0].update(bytes(2 * 16_000))
-        for frame in [*[second] * 31, None]:
-            file.mux(stream.encode(frame))
-    return packed.getvalue()
-
-
 @pytest.fixture
 def open_faulty(front: Front, tmp_path: Path) -> Callable[..., Served]:
     """Builds a sandbox with faults. Nobody judges it, since its answers are wrong on purpose."""
     (tmp_path / "cork.md").write_text("# Cork\nBorn in Cork.")
-    (tmp_path / "dorothy.flac").write_bytes(silence())
+    (tmp_path / "dorothy.mp3").write_bytes(sounds.tape())
 
     def make(*rules: str, limits: Limits = GENEROUS, switches: Switches = USUAL) -> Served:
         state = State(None)
@@ -303,5 +287,5 @@ async def test_fields_that_nobody_knows_change_nothing(open_faulty: Callable[...
         view = await call(keeper, "get_companion", companion="Dorothy")
         changed = await call(keeper, "update_agent", agent_id=view.agent_id, first_message="Hello love!")
     assert code(made) == view.status == "done"
-    assert [w for w in view.warnings if "sandbox" not in w] == []
+    assert [w for w in view.warnings if "sandbox" not in w and "rehears" not in w] == []
     assert [change.field for change in changed.changes] == ["conversation_config.agent.first_message"]

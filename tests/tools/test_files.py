@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storykeeper_tools.errors import BadInput, FileRefused
-from storykeeper_tools.files import Files, allow
+from storykeeper_tools.files import MOST, Files, allow, existing, named, new_file
 
 
 def read(files: Files, path: str) -> bytes:
@@ -37,7 +37,24 @@ def test_a_file_inside_is_read_by_any_spelling(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../secret", "/etc/passwd", "~/.ssh/id_rsa", "a\0b", "%2e%2e/secret", "", ".", "missing.wav"]
+    "path",
+    [
+        "../secret",
+        "/etc/passwd",
+        "~/.ssh/id_rsa",
+        "a\0b",
+        "%2e%2e/secret",
+        "%2e%2e%2fsecret",
+        "",
+        ".",
+        "missing.wav",
+        "//etc/passwd",
+        "a/../../secret",
+        "mum.wav/x",
+        "x" * 300,
+        "a/" * 3000 + "b",
+        "\ud800.wav",
+    ],
 )
 def test_everything_else_is_refused_in_the_same_words(folder: Path, path: str) -> None:
     """Missing or forbidden: nobody learns which."""
@@ -59,15 +76,32 @@ def test_links_sockets_pipes_and_folders_are_no_plain_files(folder: Path) -> Non
         for name in ("link", "elsewhere/secret", "hard", "pipe", "socket", "sub"):
             with pytest.raises(FileRefused):
                 read(allow([folder]), name)
+    with pytest.raises(FileRefused):
+        read(allow([Path("/dev/null")]), "/dev/null")
 
 
 def test_odd_names_are_only_names(folder: Path) -> None:
-    """A dash, a newline, composed and decomposed accents."""
-    for name in ("-rf.wav", "a\nb.wav", unicodedata.normalize("NFD", "mémé.wav")):
-        (folder / name).write_bytes(b"x")
+    """A dash, a newline, quotes, bytes that aren't UTF-8."""
+    names = [b"-rf.wav", b"a\nb.wav", b'a"; filename="x.wav', b"%2e%2e.wav", b"caf\xe9.wav", b" .wav "]
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes(name)
     files = allow([folder])
-    assert read(files, "-rf.wav") == read(files, "a\nb.wav") == b"x"
-    assert read(files, unicodedata.normalize("NFC", "mémé.wav")) == b"x"
+    assert [read(files, os.fsdecode(name)) for name in names] == names
+    assert len(files.within(str(folder))) == len(names) + 1
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_composed_or_taken_apart(folder: Path, stored: str, asked: str) -> None:
+    """In names of files and of folders, of roots too; where both are there, each is itself."""
+    there, said = (Path(unicodedata.normalize(form, "é/mémé.wav")) for form in (stored, asked))
+    (folder / there).parent.mkdir()
+    (folder / there).write_bytes(b"there")
+    assert read(allow([folder]), str(said)) == b"there"
+    assert read(allow([folder / there]), str(folder / said)) == b"there"
+    assert existing(folder / said) == folder / there
+    (folder / there.parent / said.name).write_bytes(b"said")
+    assert read(allow([folder]), str(said)) == b"said"
+    assert read(allow([folder]), str(there)) == b"there"
 
 
 def test_a_folder_is_listed_without_hidden_files_and_links(folder: Path) -> None:
@@ -95,11 +129,119 @@ def test_nothing_is_allowed_unless_it_is_said() -> None:
         read(allow([]), "mum.wav")
 
 
-@pytest.mark.parametrize("root", ["/", "HOME", "/nowhere/at/all", "${HOME}/recordings"])
+@pytest.mark.parametrize("root", ["/", "HOME", "HOME/..", "LINK", "LOOP", "/nowhere/at/all", "${HOME}/recordings"])
 def test_a_root_that_is_everything_or_nothing_is_refused(tmp_path: Path, root: str) -> None:
-    """The whole disk, the home folder, a folder that isn't there, a template nobody filled in."""
+    """The whole disk, the home folder or all homes, a link to one, a folder that isn't there, an unfilled template."""
+    home, link, loop = tmp_path / "homes" / "ann", tmp_path / "link", tmp_path / "loop"
+    home.mkdir(parents=True)
+    link.symlink_to(home)
+    loop.symlink_to(loop)
+    said = {"HOME": home, "HOME/..": home.parent, "LINK": link, "LOOP": loop}
     with pytest.raises(BadInput):
-        allow([tmp_path if root == "HOME" else Path(root)], home=tmp_path)
+        allow([said.get(root, Path(root))], home=home)
+
+
+def test_a_root_may_be_a_link_to_a_folder_but_not_to_a_file(folder: Path) -> None:
+    """Folders are linked by whoever sets Storykeeper up; a file by whoever can write beside it."""
+    (folder.parent / "linked").symlink_to(folder)
+    (folder.parent / "other.wav").symlink_to(folder / "mum.wav")
+    assert read(allow([folder.parent / "linked"]), "mum.wav") == b"RIFF"
+    with pytest.raises(FileRefused):
+        read(allow([folder.parent / "other.wav"]), str(folder.parent / "other.wav"))
+
+
+def test_a_root_whose_folder_became_a_link_is_not_followed(folder: Path) -> None:
+    """Its links are resolved once, when it is allowed."""
+    album = folder / "album"
+    album.mkdir()
+    (album / "mum.wav").write_bytes(b"mum")
+    files = allow([album / "mum.wav", album])
+    outside = folder.parent / "outside"
+    album.rename(folder / "moved")
+    outside.mkdir()
+    (outside / "mum.wav").write_bytes(b"leaked")
+    album.symlink_to(outside)
+    with pytest.raises(FileRefused):
+        read(files, str(album / "mum.wav"))
+
+
+def test_folders_above_an_allowed_one_needn_t_be_readable(folder: Path) -> None:
+    """Only passed through: home folders of servers are like that."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "a.md").write_text("a")
+    folder.chmod(0o111)
+    try:
+        assert read(allow([folder / "sub"]), "a.md") == b"a"
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_told_and_never_left_out(folder: Path) -> None:
+    """A file, and a folder in a folder."""
+    (folder / "closed.md").touch(0o000)
+    (folder / "sub").mkdir(0o000)
+    with pytest.raises(FileRefused):
+        read(allow([folder]), "closed.md")
+    with pytest.raises(FileRefused, match="can't be read"):
+        allow([folder]).within(str(folder))
+
+
+def test_a_folder_without_bounds_is_refused(folder: Path) -> None:
+    """Too many files, or folders in folders without end: nothing is left out in silence."""
+    deep = folder.joinpath("deep", *"abcdefghi")
+    deep.mkdir(parents=True)
+    with pytest.raises(FileRefused, match="more than 8 deep"):
+        allow([folder]).within(str(folder))
+    many = folder / "many"
+    many.mkdir()
+    for n in range(MOST + 1):
+        os.mknod(many / str(n))
+    with pytest.raises(FileRefused, match="more than 10,000 files"):
+        allow([folder]).within("many")
+
+
+def test_what_a_person_named_may_be_a_link_to_a_file(folder: Path) -> None:
+    """But no pipe, folder or device, and nothing waits for one."""
+    (folder / "link.yaml").symlink_to(folder / "mum.wav")
+    with named(folder / "link.yaml") as file:
+        assert file.read() == b"RIFF"
+    os.mkfifo(folder / "pipe")
+    for path in (folder / "pipe", folder, Path("/dev/zero"), folder / "gone", Path("a\0b")):
+        with pytest.raises(FileRefused), named(path):
+            pass
+
+
+def test_a_new_file_is_there_whole_or_not_at_all(folder: Path) -> None:
+    """For its owner only, never in the place of another unless that is said."""
+    out = folder / "out.flac"
+    with pytest.raises(ZeroDivisionError), new_file(out) as file:
+        file.write(b"half" * (1 // file.tell()))
+    assert [f.name for f in folder.iterdir()] == ["mum.wav"]
+    with new_file(out) as file:
+        file.write(b"whole")
+        assert not out.exists()
+    assert (out.read_bytes(), out.stat().st_mode & 0o777) == (b"whole", 0o600)
+    with pytest.raises(BadInput, match="exists already"), new_file(out):
+        pass
+    with new_file(out, force=True) as file:
+        file.write(b"newer")
+    assert out.read_bytes() == b"newer"
+
+
+def test_a_file_that_appeared_meanwhile_is_kept_and_a_link_is_not_written_through(folder: Path) -> None:
+    """Nor is a folder replaced, and one that isn't there is told."""
+    out, secret = folder / "out.flac", folder.parent / "secret"
+    with pytest.raises(BadInput, match="exists already"), new_file(out):
+        out.write_bytes(b"first")
+    assert out.read_bytes() == b"first"
+    (folder / "link").symlink_to(secret)
+    with new_file(folder / "link", force=True) as file:
+        file.write(b"new")
+    assert (secret.read_text(), (folder / "link").is_symlink()) == ("key", False)
+    for bad in (folder, folder / "gone" / "out.flac"):
+        with pytest.raises(BadInput), new_file(bad, force=True):
+            pass
 
 
 def test_a_link_that_flips_while_files_are_opened_never_leads_outside(folder: Path) -> None:

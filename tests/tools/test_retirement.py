@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
 import time
-import wave
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import sounds
 from stage import GENEROUS, KEY, QUICK, Front, Served, call
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.state import State
@@ -64,7 +63,7 @@ def open_service(front: Front, tmp_path: Path) -> Callable[..., Served]:
     """Builds a sandbox with faults; nobody judges it, since its answers may be wrong on purpose."""
     (tmp_path / "cork.md").write_text("# Childhood\nBorn in Cork.")
     (tmp_path / "bakery.md").write_text("# Work\nThe bakery in Mallow.")
-    (tmp_path / "voice.wav").write_bytes(silence())
+    (tmp_path / "voice.wav").write_bytes(sounds.tape())
 
     def make(*rules: str, switches: Switches = USUAL, limits: Limits = GENEROUS) -> Served:
         state = State(None)
@@ -72,17 +71,6 @@ def open_service(front: Front, tmp_path: Path) -> Callable[..., Served]:
         return Served(front.url, state, tmp_path, limits=limits)
 
     return make
-
-
-def silence() -> bytes:
-    """Half a minute of it."""
-    made = io.BytesIO()
-    with wave.open(made, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(2 * 16_000 * 31))
-    return made.getvalue()
 
 
 def wish(**more: Any) -> Wish:
@@ -312,10 +300,9 @@ async def test_everything_with_the_marker_goes_known_or_not(open_service: Callab
         plan = keeper.ledger.plan(view.plan_id)
         assert plan
         doubles = [wanted.voice(plan), wanted.documents(plan)[0]]
-        ids = {(await double.create(keeper.elevenlabs, keeper.ensure.blobs)).id for double in doubles}
-        other = await call(
-            keeper, "create_agent", name="Nobody", voice_id=view.voice_id, documents=[view.documents[0].id]
-        )
+        ids = {(await double.create(keeper.elevenlabs, keeper.ensure.blobs, lambda: None)).id for double in doubles}
+        voice = (await keeper.elevenlabs.voices(category="premade")).voices[0].voice_id
+        other = await call(keeper, "create_agent", name="Nobody", voice_id=voice, documents=[view.documents[0].id])
         done = await forget(keeper)
 
     assert left(service) == [other.name]  # which used one of the documents, and isn't the companion's
@@ -560,7 +547,7 @@ async def test_an_orphan_with_a_marker_may_be_deleted_and_nothing_else(open_serv
         view = await made(keeper)
         plan = keeper.ledger.plan(view.plan_id)
         assert plan
-        orphan = await wanted.voice(plan).create(keeper.elevenlabs, keeper.ensure.blobs)
+        orphan = await wanted.voice(plan).create(keeper.elevenlabs, keeper.ensure.blobs, lambda: None)
         strange = await keeper.elevenlabs.add_text("keep-this note", "of somebody else")
         shown = await call(keeper, "delete_resource", id=orphan.id)
         done = await call(keeper, "delete_resource", id=orphan.id, confirm=shown.confirm)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from storykeeper_server.wiring import wire
+from storykeeper_tools.companion.recordings.thresholds import Thresholds, thresholds
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.errors import BadInput
 from storykeeper_tools.files import Files
@@ -77,6 +79,14 @@ def test_the_sandbox_and_this_machine_are_the_sandbox_workspace() -> None:
         {"STORYKEEPER_REQUESTS_PER_SECOND": "nan"},
         {"STORYKEEPER_REQUESTS_PER_SECOND": "1e3"},
         {"STORYKEEPER_REQUESTS_PER_SECOND": "1001"},
+        *(
+            {"STORYKEEPER_FIRESTORE": place}
+            for place in ("/memories", "a-project/", "a/b/c/d", "a project", "${PROJECT}")
+        ),
+        *(
+            {"STORYKEEPER_PREFLIGHT": pairs}
+            for pairs in ("snr_refuse", "snr_refuse=x", "snr=1;a=2", "a=1,a=2", "a=nan")
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(environ: dict[str, str]) -> None:
@@ -84,6 +94,32 @@ def test_what_cannot_be_meant_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(BadInput, match="STORYKEEPER") as refused:
         read(environ, HOME)
     assert "secret" not in str(refused.value)
+
+
+def test_thresholds_for_recordings_are_pairs() -> None:
+    """Those that aren't set stay as they are."""
+    settings = read({"STORYKEEPER_PREFLIGHT": " snr_refuse=8, quiet_refuse = -50.5,"}, HOME)
+    assert settings.preflight == {"snr_refuse": 8, "quiet_refuse": -50.5}
+    assert thresholds(settings.preflight) == Thresholds(snr_refuse=8, quiet_refuse=-50.5)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        ("snr_refused=8", "no threshold 'snr_refused'; did you mean snr_refuse?"),
+        ("clipping_refuse=7", "can't be meant"),
+    ],
+)
+def test_a_threshold_that_is_none_is_refused_at_the_start(pairs: str, told: str) -> None:
+    """With the nearest that is one."""
+    with pytest.raises(BadInput, match=re.escape(told)):
+        wire(read({"STORYKEEPER_PREFLIGHT": pairs}, HOME), files=Files())
+
+
+@pytest.mark.parametrize("place", ["a-project", "a-project/memories", "a-project/(default)/memories"])
+def test_where_memories_are_kept_by_an_id(place: str) -> None:
+    """A project, a database and a collection of Firestore."""
+    assert read({"STORYKEEPER_FIRESTORE": f" {place}\n"}, HOME).firestore == place
 
 
 @pytest.mark.parametrize(

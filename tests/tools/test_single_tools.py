@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,15 @@ async def test_a_refused_recording_is_never_sent(stage: Stage, tmp_path: Path, r
 
 
 async def test_the_same_content_is_one_document(stage: Stage, tmp_path: Path) -> None:
-    """As a text, as a file, twice in one call."""
+    """A text said twice, and a file that is named twice, copied and uploaded again."""
     (tmp_path / "cork.txt").write_text("Born in Cork.", encoding="utf-8")
-    first = await stage.call("upload_knowledge_base", text="Born in Cork.", title="Cork")
-    again = await stage.call("upload_knowledge_base", text="Born in Cork.", files=["cork.txt"])
+    (tmp_path / "copy.txt").write_text("Born in Cork.", encoding="utf-8")
+    first = await stage.call("upload_knowledge_base", text="Born in Cork.", title="Cork", files=["cork.txt"])
+    again = await stage.call("upload_knowledge_base", text="Born in Cork.", files=["cork.txt", "./cork.txt"])
+    both = await stage.call("upload_knowledge_base", files=["copy.txt", "cork.txt"])
     assert [d.id for d in first.documents] == [d.id for d in again.documents]
-    assert len((await stage.call("list_knowledge_base")).documents) == 1
+    assert len(first.documents) == 2
+    assert len(both.documents) == 1
 
 
 async def test_a_long_text_is_split_and_never_cut(stage: Stage) -> None:
@@ -90,13 +94,19 @@ async def test_a_long_text_is_split_and_never_cut(stage: Stage) -> None:
 
 
 async def test_files_that_elevenlabs_reads_itself_go_as_files(stage: Stage, tmp_path: Path) -> None:
-    """A PDF keeps its type; one that only calls itself PDF is refused."""
-    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    """An EPUB keeps its type; one that only calls itself so is refused, and so is a PDF."""
+    with zipfile.ZipFile(tmp_path / "a.epub", "w") as book:
+        book.writestr("mimetype", "application/epub+zip")
+        book.writestr("META-INF/container.xml", '<container><rootfile full-path="book.opf"/></container>')
+        book.writestr("book.opf", '<package><item id="a" href="a.html"/><itemref idref="a"/></package>')
+        book.writestr("a.html", "<p>Born in Cork.</p>")
+    (tmp_path / "b.epub").write_bytes(b"just text")
     (tmp_path / "b.pdf").write_bytes(b"just text")
-    uploaded = await stage.call("upload_knowledge_base", files=["a.pdf"])
+    uploaded = await stage.call("upload_knowledge_base", files=["a.epub"])
     assert [d.type for d in uploaded.documents] == ["file"]
-    with pytest.raises(BadInput, match="not the PDF file"):
-        await stage.call("upload_knowledge_base", files=["b.pdf"])
+    for name, kind in (("b.epub", "EPUB"), ("b.pdf", "PDF")):
+        with pytest.raises(BadInput, match=f"not the {kind} file"):
+            await stage.call("upload_knowledge_base", files=[name])
 
 
 async def test_an_agent_is_private_and_says_that_it_is_an_ai(stage: Stage) -> None:
@@ -159,7 +169,7 @@ async def test_a_prompt_rewritten_elsewhere_is_not_overwritten(stage: Stage) -> 
     """What it was made from can't be read from it any more."""
     agent_id, _, _ = await agent(stage)
     patch = {"conversation_config": {"agent": {"prompt": {"prompt": "Be someone else."}}}}
-    await stage.keeper.elevenlabs.patch_agent(agent_id, patch)
+    await stage.in_the_dashboard(agent_id, patch)
     with pytest.raises(Conflict, match="rewritten"):
         await stage.call("update_agent", agent_id=agent_id, manner="Faster.")
 

@@ -15,10 +15,10 @@ from storykeeper_server.sandbox.state import State
 from storykeeper_server.sandbox.switches import Switches
 from storykeeper_server.wiring import Storykeeper
 from storykeeper_tools.companion.spec import Wish
-from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.errors import StorykeeperError
 from storykeeper_tools.provisioning.runs import Runs
 from storykeeper_tools.provisioning.schema import opened
+from storykeeper_tools.views import CompanionView
 
 pytestmark = pytest.mark.anyio
 CLONE = "POST /v1/voices/add"
@@ -42,7 +42,7 @@ class Service(Served):
 def open_service(front: Front, tmp_path: Path, recording: Callable[[float], bytes]) -> Callable[..., Service]:
     """Builds a sandbox with faults; nobody judges it, since its answers are wrong on purpose."""
     (tmp_path / "cork.md").write_text("# Cork\nBorn in Cork.")
-    (tmp_path / "dorothy.wav").write_bytes(recording(31))
+    (tmp_path / "dorothy.wav").write_bytes(recording(40))
 
     def make(*rules: str, verify: bool = False) -> Service:
         state = State(None)
@@ -100,7 +100,9 @@ async def test_before_it_is_done_the_way_to_wait_is_named(open_service: Callable
     assert (waiting.endswith(": queued"), alone.endswith(": waiting_for_worker")) == (True, True)
 
 
-async def test_what_is_done_names_what_there_is_and_how_to_talk_to_it(open_service: Callable[..., Service]) -> None:
+async def test_what_is_done_names_what_there_is_and_what_comes_before_talking_to_it(
+    open_service: Callable[..., Service],
+) -> None:
     """The same from all three."""
     async with open_service().process() as keeper:
         plan = await planned(keeper)
@@ -108,7 +110,7 @@ async def test_what_is_done_names_what_there_is_and_how_to_talk_to_it(open_servi
         [row] = (await call(keeper, "list_companions")).companions
     for text in texts:
         assert f"{plan.companion} (Dorothy) is done: voice " in text
-        assert f"Next: get_signed_url(of={plan.companion})" in text
+        assert f"Next: rehearse_companion(companion={plan.companion})" in text
     assert str(row) == f"{plan.companion} (Dorothy): done, agent {row.agent_id}"
 
 

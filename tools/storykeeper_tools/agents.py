@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -13,9 +14,10 @@ from pydantic import BaseModel, Field
 from .companion import persona
 from .companion.consent import canonical
 from .companion.persona import Persona
-from .companion.spec import Name, Privacy, Voice
+from .companion.spec import Name, Privacy
+from .companion.voicing import USUAL
 from .elevenlabs.client import ElevenLabs
-from .elevenlabs.models import Agent
+from .elevenlabs.models import Agent, Document
 from .errors import (
     BadInput,
     Busy,
@@ -26,8 +28,9 @@ from .errors import (
     VoiceNeedsVerification,
     WrongKind,
 )
-from .provisioning import payload
+from .provisioning import payload, retrieval
 from .provisioning.ensure import Direct, Ensure
+from .provisioning.indexing import index, lookups, settled
 from .provisioning.kinds import UNPROVEN, WantedAgent
 from .provisioning.ledger import Ledger, Resource
 from .provisioning.payload import DocumentRef
@@ -35,10 +38,12 @@ from .provisioning.plan import contents, marker
 from .provisioning.runs import Runs
 from .provisioning.tree import at, differences, merged, missing, rows, smallest, tree
 from .provisioning.verify import verify
+from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
 
+PATIENT = 45.0  # seconds that a tool waits for indexes, before it says that they take longer
 Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
-Documents = Annotated[list[str], Field(max_length=200, description="Document ids")]
+Documents = Annotated[list[str], Field(max_length=200)]
 Text = Annotated[str, Field(max_length=8000)]
 
 
@@ -108,10 +113,11 @@ class Agents:
     ledger: Ledger
     workspace: Workspace
     runs: Runs
+    voiced: Voiced
     _changing: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock], repr=False)
 
     async def list_agents(self, ids: list[str] | None = None, page: str | None = None) -> AgentList:
-        """The account's agents, newest first, or those with the given ids; pass `page` on to go on."""
+        """The account's agents, newest first, or those with the given ids; `page` goes on."""
         if ids:
             found = [await self.elevenlabs.agent(i) for i in ids]
             return AgentList(agents=[row(a.agent_id, a.name, a.tags) for a in found], next_page=None)
@@ -128,7 +134,7 @@ class Agents:
         self,
         name: Name,
         voice_id: str,
-        documents: Documents = [],
+        documents: Annotated[Documents, Field(description="Document ids")] = [],
         language: Language = "en",
         manner: Annotated[str, Field(max_length=8000, description="How it speaks, in your words")] = "",
         first_message: Annotated[str, Field(max_length=1000, description="The AI disclosure is put before it")] = "",
@@ -136,7 +142,8 @@ class Agents:
         """Create a private agent from a voice and documents. It always says that it is an AI. Same input, same agent."""
         await self.workspace.check()
         await self._check_voice(voice_id)
-        references = await self._references(documents)
+        known = await self._documents(documents)
+        embedding = retrieval.embedding(language, known)
         spoken = persona.speak({"name": name, "manner": manner}, language, first_message)
         key = marker(self.workspace.name, f"agent|{contents([name, voice_id, *documents])}|{digest(spoken)}")
         body = payload.agent(
@@ -144,11 +151,14 @@ class Agents:
             spoken,
             marker=key,
             voice_id=voice_id,
-            documents=references,
+            documents=references(known),
+            embedding=embedding,
             llm=await self.workspace.llm(),
-            voice=Voice(),
+            speech=USUAL,
             privacy=Privacy(),
         )
+        if embedding:
+            await index(Direct(), self.ensure, documents, embedding, PATIENT)
         [made] = await self.ensure(Direct(), [WantedAgent(marker=key, name=name, body=body)])
         warnings = await verify(self.elevenlabs, self.ledger, key, made, body)
         return AddedAgent(agent_id=made.id, name=made.name, warnings=[*warnings, *self.workspace.notes])
@@ -169,6 +179,7 @@ class Agents:
         # Documents are a list, which the service replaces: two changes at once would lose one of them.
         async with self._changing.setdefault(agent_id, asyncio.Lock()):
             before = await self.elevenlabs.agent(agent_id)
+            await self.voiced.require(*sorted(voices(before)))
             config: dict[str, Any] = {}
             if voice_id is not None:
                 await self._check_voice(voice_id)
@@ -178,6 +189,9 @@ class Agents:
                 config["agent"] = {"prompt": {"knowledge_base": [item.item() for item in items]}}
             if (language, manner, first_message) != (None, None, None):
                 config = merged(config, speech(before, language, manner, first_message))
+            if add_documents or remove_documents or language:
+                after = merged(before.conversation_config, config)
+                config = merged(config, await lookups(self.ensure, after, PATIENT))
             patch = ({"name": name} if name is not None else {}) | ({"conversation_config": config} if config else {})
             return await self._apply(before, patch)
 
@@ -192,7 +206,7 @@ class Agents:
             self.ledger.note_changed(known)  # where the answer was lost the last time
             return Changed(agent_id=before.agent_id, changes=[])
         self.ledger.note("change", known)
-        await self.elevenlabs.patch_agent(before.agent_id, smallest(patch, stored))
+        await settled(self.ensure, partial(self.elevenlabs.patch_agent, before.agent_id, smallest(patch, stored)))
         self.ledger.note_changed(known)
         after = (await self.elevenlabs.agent(before.agent_id)).model_dump()
         lost = missing(patch, after)
@@ -206,21 +220,22 @@ class Agents:
         return Changed(agent_id=before.agent_id, changes=changes)
 
     async def _check_voice(self, voice_id: str) -> None:
-        """Refuse a voice that can't speak: ElevenLabs may take any for an agent, and only fail when somebody calls."""
+        """Refuse a voice that nobody allows, and one that can't speak: ElevenLabs may take any for an agent, and only
+        fail when somebody calls."""
+        await self.voiced.require(voice_id)
         with suppress(MissingPermission):  # a key that may not read voices may still use them
             if (await self.elevenlabs.voice(voice_id)).unproven:
                 raise VoiceNeedsVerification(UNPROVEN)
 
-    async def _references(self, ids: Sequence[str]) -> list[DocumentRef]:
-        found = [await self.elevenlabs.document(i) for i in ids]
-        return [DocumentRef(id=d.id, name=d.name, type=d.type) for d in found]
+    async def _documents(self, ids: Sequence[str]) -> list[Document]:
+        return [await self.elevenlabs.document(i) for i in ids]
 
     async def _merged(self, known: list[DocumentRef], add: Sequence[str], remove: Sequence[str]) -> list[DocumentRef]:
         strange = set(remove) - {document.id for document in known}
         if strange:
             raise Conflict("a document to remove isn't attached to this agent", exists="the agent is unchanged")
         kept = [document for document in known if document.id not in remove]
-        return kept + await self._references([i for i in add if i not in {document.id for document in kept}])
+        return kept + references(await self._documents([i for i in add if i not in {document.id for document in kept}]))
 
     def _ours(self, agent_id: str) -> Resource:
         """Only what this workspace made is changed."""
@@ -234,9 +249,16 @@ class Agents:
     def _free(self, agent_id: str) -> Resource:
         """One of ours with which nothing else is being done. Raises Busy."""
         known, going = self._ours(agent_id), self.runs.going()
-        if any(c.id in going for c in self.ledger.companions() if c.marker == known.marker):
+        owner = self.ledger.owner(known.marker)
+        if owner:
+            self.ledger.refuse_revoked(owner.id)
+        if owner and owner.id in going:
             raise Busy("its companion is being made, changed or forgotten", exists="nothing was changed")
         return known
+
+
+def references(documents: Sequence[Document]) -> list[DocumentRef]:
+    return [DocumentRef(id=d.id, name=d.name, type=d.type) for d in documents]
 
 
 def row(agent_id: str, name: str, tags: Sequence[str]) -> AgentRow:

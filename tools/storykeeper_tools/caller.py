@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Protocol, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
-Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
+# The bounds are told to whoever oversteps them: three tools say the same, and their list has to be short.
+Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False), WithJsonSchema({"type": "number"})]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

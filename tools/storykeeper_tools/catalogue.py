@@ -12,6 +12,7 @@ from .account import Account
 from .agents import Agents
 from .companions import Companions
 from .knowledge_base import KnowledgeBase
+from .rehearsals import Rehearsals
 from .retirement import Retirement
 from .sessions import Sessions
 from .voices import Voices
@@ -40,6 +41,7 @@ def catalogue(
     agents: Agents,
     sessions: Sessions,
     companions: Companions,
+    rehearsals: Rehearsals,
     retirement: Retirement,
 ) -> tuple[Tool, ...]:
     return (
@@ -60,6 +62,7 @@ def catalogue(
         Tool(companions.provision_companion, "Provision a companion", "creates", spends="a voice slot"),
         Tool(companions.get_companion, "Get a companion", "reads"),
         Tool(companions.list_companions, "List companions", "reads here"),
+        Tool(rehearsals.rehearse_companion, "Rehearse a companion", "writes here", spends="a few credits"),
         Tool(retirement.retire_companion, "Retire a companion", "deletes"),
         Tool(retirement.delete_resource, "Delete a resource", "deletes"),
     )

@@ -2,98 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+import anyio.to_thread
+from pydantic import Field
 
 from .caller import NOBODY, Caller, Wait
-from .companion.changes import Changes, changed
-from .companion.consent import Consent, Granting
+from .companion.changes import Changes, changed, said_again
+from .companion.consent import About, Consent
 from .companion.language import phrases
-from .companion.memories.documents import about as mentioning
+from .companion.memories.provenance import clean, is_id
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
-from .errors import BadInput, Conflict, MissingPermission, StorykeeperError, UpstreamError, from_row
-from .provisioning.consents import About, Consents
+from .elevenlabs.models import Agent
+from .errors import BadInput, MissingPermission, UpstreamError, from_row
+from .provisioning.consents import Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
 from .provisioning.ensure import standing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.marked import marked
 from .provisioning.observing import observe
-from .provisioning.plan import Draft, Plan, StagedMemory, marker
+from .provisioning.plan import Draft, Plan, marker
 from .provisioning.planner import Planner
+from .provisioning.rehearsed import Rehearsed
 from .provisioning.runs import UNFINISHED, Run
 from .provisioning.staging import Staged, Stager
+from .provisioning.texts import Base
 from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
+from .views import (
+    CompanionList,
+    CompanionRow,
+    CompanionView,
+    ConsentView,
+    DocumentView,
+    Standing,
+    consent_view,
+    following,
+    forgetting,
+    reason,
+    resuming,
+)
 
-Standing = Literal[
-    "planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed", "paused", "forgetting"
-]
+TAKEN_BACK = "its consent was taken back"
 Short = Annotated[str, Field(max_length=60)]
-
-
-class DocumentView(BaseModel):
-    id: str
-    name: str
-    type: str
-
-
-class CompanionView(BaseModel):
-    companion: str
-    name: str
-    workspace: str
-    status: Standing
-    plan_id: str
-    voice_id: str | None
-    documents: list[DocumentView]
-    agent_id: str | None
-    done: list[str]
-    memories: list[str]
-    warnings: list[str]
-    next: str
-
-    def __str__(self) -> str:
-        ids = [f"voice {self.voice_id}"] if self.voice_id else []
-        ids += [f"{d.type} document {d.id} '{d.name}'" for d in self.documents]
-        ids += [f"agent {self.agent_id}"] if self.agent_id else []
-        said = f"{self.companion} ({self.name}) is {self.status}: {', '.join(ids) or 'nothing made yet'}."
-        return "\n".join([said, *self.memories, *self.warnings, f"Next: {self.next}"])
-
-
-class CompanionRow(BaseModel):
-    companion: str
-    name: str
-    status: Standing
-    agent_id: str | None
-    why: str = ""
-
-    def __str__(self) -> str:
-        reason = f" ({self.why})" if self.why else ""
-        agent = f", agent {self.agent_id}" if self.agent_id else ""
-        return f"{self.companion} ({self.name}): {self.status}{reason}{agent}"
-
-
-class CompanionList(BaseModel):
-    companions: list[CompanionRow]
-    workspace: str
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.companions)) or f"No companions in the workspace '{self.workspace}' yet."
-
-
-class ConsentView(BaseModel):
-    consent_id: str
-    kind: ConsentKind
-    granted_by: str
-    granting: Granting
-    recordings: int
-    next: str
-
-    def __str__(self) -> str:
-        return f"{self.consent_id}: {self.kind} consent of {self.granted_by}, {self.granting}. Next: {self.next}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +59,43 @@ class Companions:
     stager: Stager
     consents: Consents
     workspace: Workspace
+    rehearsed: Rehearsed
 
     async def plan_companion(
         self,
         spec: Wish | None = None,
         companion: Which = "",
         changes: Changes | None = None,
-        overwrite: Annotated[bool, Field(description="Undo edits made in the ElevenLabs dashboard")] = False,
+        overwrite: Annotated[bool, Field(description="Undo edits made in the dashboard")] = False,
     ) -> Draft:
         """What making a companion from a spec, or changing one, would do and cost. Spends and uploads nothing."""
         if (spec is None) == (not companion) or (spec and changes):
             raise BadInput("give either a spec, or a companion and its changes")
         if spec is not None:
-            async with self.stager.staged(spec.recordings, spec.memories) as staged:
-                return await self._draw(spec, staged, overwrite)
+            return await self._plan(spec, overwrite)
         known = self.planner.known(companion)
-        base, news = self.planner.made_from(known), changes or Changes()
-        wish = changed(base.spec, news).model_copy(update={"companion": known.id})
-        kept = self._kept(known, base, news.remove_memories)
-        async with self.stager.amended(base, kept, news.add_memories) as staged:
+        plan, news = self.planner.made_from(known), changes or Changes()
+        wish = changed(plan.spec, news).model_copy(update={"companion": known.id})
+        base = self._kept(known, plan, news.remove_memories)
+        async with self.stager.amended(plan, wish, base, news.add_memories) as staged:
             return await self._draw(wish, staged, overwrite)
+
+    async def _plan(self, spec: Wish, overwrite: bool) -> Draft:
+        """Its recordings say whose it is, and so what of it there is already."""
+        async with self.stager.staged(spec.recordings, []) as heard:
+            before = self._before(spec, heard.hashes)
+            wish = said_again(before.spec, spec) if before else spec
+            base, memory_id = Base(known=self.planner.memories_of(spec)), wish.memory_id
+            if before and "memories" not in spec.model_fields_set:
+                base, memory_id = Base(before.memories), spec.memory_id
+            async with self.stager.staged([], spec.memories, memory_id, wish=wish, base=base) as told:
+                staged = replace(told, recordings=heard.recordings, judged=heard.judged)
+                return await self._draw(wish, staged, overwrite)
+
+    def _before(self, spec: Wish, recordings: list[str]) -> Plan | None:
+        """The plan that the companion of a spec is made from; None where nothing was made yet."""
+        known = self.planner.ledger.companion(self.planner.identify(spec, recordings))
+        return self.planner.ledger.plan(known.plan_id) if known and self.planner.made(known) else None
 
     async def _draw(self, spec: Wish, staged: Staged, overwrite: bool) -> Draft:
         phrases(spec.language)
@@ -153,14 +125,19 @@ class Companions:
             " this ledger: run `storykeeper reconcile --adopt` first, or all of it is made a second time"
         ]
 
-    def _kept(self, companion: Companion, plan: Plan, remove: list[str]) -> list[StagedMemory]:
-        """The memories of a plan but for some, which go by title or document id."""
+    def _kept(self, companion: Companion, plan: Plan, remove: list[str]) -> Base:
+        """The memories of a plan but for some, which go by title or document id, or one by one by their own ids."""
         ids = {resource.id: resource.slot for resource in self.planner.made(companion)}
-        going = {m.sha256 for m in plan.memories if m.title in remove} | {ids[name] for name in remove if name in ids}
         titles = {memory.title for memory in plan.memories}
-        if any(name not in titles and ids.get(name) not in going for name in remove):
+        items = [name for name in remove if is_id(name) and name not in titles]
+        going = {m.sha256 for m in plan.memories if m.title in remove} | {ids[name] for name in remove if name in ids}
+        if any(name not in titles and name not in items and ids.get(name) not in going for name in remove):
             raise BadInput(f"a memory to remove isn't there; there are: {', '.join(sorted(titles)) or 'none'}")
-        return [memory for memory in plan.memories if memory.sha256 not in going]
+        count = Counter(memory.title for memory in plan.memories)
+        if several := [name for name in remove if count[name] > 1]:
+            raise BadInput(f"several memories are called '{several[0]}'", next="remove one by its id (get_companion)")
+        kept = [memory for memory in plan.memories if memory.sha256 not in going]
+        return Base(kept, [memory for memory in plan.memories if memory.sha256 in going], items)
 
     async def record_consent(
         self,
@@ -178,14 +155,23 @@ class Companions:
         """Record who allows this voice to be cloned: the person (self), a guardian, an executor or heir. Ask them first."""
         if bool(companion) == bool(recordings):
             raise BadInput("give either a companion, or a name and recordings")
-        subject = await self._subject(companion, name, recordings, deceased)
         block = ConsentBlock(kind=kind, granted_by=granted_by, relation=relation, statement=statement)
+        if companion:
+            return consent_view(await self.grant(companion, block, caller))
+        hashes = await self.stager.hashes(recordings)
+        subject = About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
         return consent_view(await self.consents.attest(subject, block, caller))
+
+    async def grant(self, companion: str, block: ConsentBlock, caller: Caller = NOBODY) -> Consent:
+        """Record the consent to what was last planned for a companion."""
+        known = self.planner.known(companion)
+        plan, _ = self.planner.current(known.planned or known.plan_id)
+        return await self.consents.attest(about_plan(plan), block, caller)
 
     async def provision_companion(
         self, plan_id: str, wait_seconds: Wait = 45, *, caller: Caller = NOBODY
     ) -> CompanionView:
-        """Run a plan: voice, documents, agent. Spends what the plan says. The same plan never makes anything twice."""
+        """Run a plan: voice, documents, agent. Said again, it joins the run; nothing is made twice."""
         plan, companion = self.planner.current(plan_id)
         if not self.consents.covering(about_plan(plan)):
             await self.consents.ask(about_plan(plan), caller)
@@ -201,17 +187,33 @@ class Companions:
         if run and run.state in {"failed", "parked"} and run.result and run.result.error:
             error = from_row(run.result.error)
             error.exists = standing(self.planner.ledger.resources(companion.marker))
-            error.next = _on(error, run)
+            error.next = resuming(error, run)
             raise error
-        return self._view(companion, run)
+        view = self._view(companion, run)
+        if view.status == "done" and not self._look_ahead(view, companion, None):
+            agents = [resource for resource in self.planner.made(companion) if resource.kind == "agent"]
+            self._look_ahead(view, companion, (await observe(self.elevenlabs, agents)).agent)
+        return view
+
+    def _look_ahead(self, view: CompanionView, companion: Companion, agent: Agent | None) -> list[str]:
+        """What is to be known before anybody talks to it; then a rehearsal comes first."""
+        doubts = self.rehearsed.doubts(companion.marker, companion.id, agent)
+        if doubts:
+            view.next = f"rehearse_companion(companion={companion.id}) asks it what visitors may ask"
+        return doubts
 
     async def get_companion(self, companion: Which, about: Annotated[str, Field(max_length=200)] = "") -> CompanionView:
         """A companion's state and ids, and whether it is still as it was made; `about` finds memories on a topic."""
         known = self.planner.known(companion)
         view = self._view(known, self.engine.look(known.plan_id))
-        view.warnings += self.planner.drift(known, await observe(self.elevenlabs, self.planner.made(known)))
+        live = await observe(self.elevenlabs, self.planner.made(known))
+        view.warnings += self.planner.drift(known, live)
+        if view.status == "done":
+            view.warnings += self._look_ahead(view, known, live.agent)
         if about:
-            view.memories = self._about(known, about)
+            plan = self.planner.ledger.plan(known.plan_id)
+            view.memories = await anyio.to_thread.run_sync(self._about, plan, about) if plan else []
+            view.warnings += [] if view.memories else [f"nothing is told about '{clean(about)[:60]}'"]
         return view
 
     async def list_companions(self) -> CompanionList:
@@ -223,23 +225,18 @@ class Companions:
         run = self.engine.look(companion.plan_id)
         status, agent = self._status(companion, run), self.planner.agent(companion)
         return CompanionRow(
-            companion=companion.id, name=companion.name, status=status, agent_id=agent, why=_why(status, run)
+            companion=companion.id,
+            name=companion.name,
+            status=status,
+            agent_id=agent,
+            why=TAKEN_BACK if self.planner.ledger.revoked(companion.id) else reason(status, run),
         )
-
-    async def _subject(self, companion: str, name: str, recordings: list[str], deceased: bool) -> About:
-        """Whose consent it is, and the hashes of the bytes it is about."""
-        if companion:
-            known = self.planner.known(companion)
-            plan, _ = self.planner.current(known.planned or known.plan_id)
-            return about_plan(plan)
-        hashes = await self.stager.hashes(recordings)
-        return About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
 
     def _view(self, companion: Companion, run: Run | None) -> CompanionView:
         made = self.planner.made(companion)
         status = self._status(companion, run)
         current, left_over = self._sorted(companion, made)
-        planned, why = companion.planned, _why(status, run)
+        planned, why = companion.planned, reason(status, run)
         return CompanionView(
             companion=companion.id,
             name=companion.name,
@@ -255,36 +252,52 @@ class Companions:
                 *([f"it {'waits' if status == 'parked' else 'failed'}: {why}"] if why else []),
                 *(run.result.warnings if run and run.result else []),
                 *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
+                *self._lapsed(companion),
                 *([f"a change is planned: provision_companion(plan_id={planned})"] if planned else []),
                 *self.workspace.notes,
             ],
-            next=_next(status, companion, run),
+            next=forgetting(companion)
+            if self.planner.ledger.revoked(companion.id)
+            else following(status, companion, run),
         )
+
+    def _lapsed(self, companion: Companion) -> list[str]:
+        """Why nobody is let in to what was made, where its consent doesn't hold any more."""
+        plan = self.planner.ledger.plan(companion.plan_id)
+        voiced = any(resource.kind == "voice" for resource in self.planner.made(companion))
+        if self.planner.ledger.revoked(companion.id):
+            return [TAKEN_BACK]
+        over = plan is not None and voiced and not self.consents.holds(about_plan(plan))
+        return ["its consent is over: nobody is let in to it until there is a new one"] if over else []
 
     def _sorted(self, companion: Companion, made: list[Resource]) -> tuple[list[Resource], list[Resource]]:
         """The documents of the current plan, and those that an earlier one left."""
         plan = self.planner.ledger.plan(companion.plan_id)
-        wanted = {memory.sha256 for memory in plan.memories} if plan else set[str]()
+        order = {memory.sha256: n for n, memory in enumerate(plan.memories)} if plan else dict[str, int]()
         documents = [resource for resource in made if resource.kind == "document"]
-        return [d for d in documents if d.slot in wanted], [d for d in documents if d.slot not in wanted]
+        wanted = sorted((d for d in documents if d.slot in order), key=lambda d: order[d.slot])
+        return wanted, [d for d in documents if d.slot not in order]
 
     def _status(self, companion: Companion, run: Run | None) -> Standing:
         if self.planner.ledger.forgotten(companion.marker):
             return "forgetting"
-        if run and run.state in UNFINISHED:
+        revoked = self.planner.ledger.revoked(companion.id)
+        if run and run.state in UNFINISHED and not revoked:
             return run.state if self.engine.carried() else "waiting_for_worker"
-        if run and run.state == "parked":
+        if run and run.state == "parked" and not revoked:
             return run.state
-        if any(resource.before_pause is not None for resource in self.planner.made(companion)):
+        if revoked or any(resource.before_pause is not None for resource in self.planner.made(companion)):
             return "paused"
         if run and run.state == "failed":
             return run.state
         return "done" if self.planner.finished(companion) else "planned"
 
-    def _about(self, companion: Companion, topic: str) -> list[str]:
-        plan = self.planner.ledger.plan(companion.plan_id)
-        texts = [m for m in plan.memories if m.type == "text"] if plan else []
-        return [p for m in texts for p in mentioning(self.stager.blobs.read(m.sha256).decode(), topic)][:20]
+    def _about(self, plan: Plan, topic: str) -> list[str]:
+        from .companion.memories.documents import parse  # a start needn't wait for them
+        from .companion.memories.searching import about, told
+
+        texts = [self.stager.blobs.read(m.sha256).decode() for m in plan.memories if m.type == "text"]
+        return [told(item) for item in about(parse(*texts), topic, language=plan.spec.language)]
 
 
 def spoken(name: str) -> str:
@@ -293,53 +306,3 @@ def spoken(name: str) -> str:
         return clean_name(name)
     except ValueError as error:
         raise BadInput(f"name: {error}", next="say whose voice it is") from None
-
-
-def consent_view(consent: Consent) -> ConsentView:
-    return ConsentView(
-        consent_id=consent.id,
-        kind=consent.kind,
-        granted_by=consent.granted_by,
-        granting=consent.granting,
-        recordings=len(consent.recordings),
-        next="provision_companion" if consent.companion else "clone_voice",
-    )
-
-
-def _on(error: StorykeeperError, run: Run) -> str:
-    """How a run goes on that met an error: those that wait for somebody are said again once they have done it."""
-    if run.again_at is not None:
-        return "it is tried again by itself in a minute while a Storykeeper is open; get_companion shows how it stands"
-    if run.state == "parked":
-        return f"{error.next}; then call provision_companion(plan_id={run.plan_id}) again"
-    return error.next
-
-
-def _why(status: Standing, run: Run | None) -> str:
-    """What keeps a run from being done."""
-    error = run.result.error if run and run.result else None
-    return f"{error['code']}: {error['what']}" if error and status in {"failed", "parked"} else ""
-
-
-def _next(status: Standing, companion: Companion, run: Run | None) -> str:
-    again = f"provision_companion(plan_id={companion.plan_id})"
-    settled = {
-        "done": f"get_signed_url(of={companion.id}) gives a URL to talk to it",
-        "paused": f"retire_companion(companion={companion.id}, action=resume) lets people talk to it again",
-        "forgetting": f"retire_companion(companion={companion.id}, action=forget) waits until it is gone",
-    }
-    if status in settled:
-        return settled[status]
-    if status in {"queued", "running"}:
-        return f"call {again} again to wait, or get_companion to look; it goes on while a Storykeeper is open"
-    if status == "waiting_for_worker":
-        return (
-            "it is paused, and goes on when an assistant with Storykeeper or `storykeeper worker` is started;"
-            f" call {again} to go on here"
-        )
-    if status == "parked" and run:
-        alone = " by itself in a minute while a Storykeeper is open" if run.again_at else f" when {again} is called"
-        return f"it waits ({run.reason}) and goes on{alone}; what exists is kept and nothing is made twice"
-    if run and run.result and run.result.error and run.result.error["code"] == Conflict.code:
-        return "plan it again with plan_companion; what exists is kept and nothing is made twice"
-    return f"call {again}; what exists is kept and nothing is made twice"

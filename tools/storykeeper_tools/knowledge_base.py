@@ -53,7 +53,7 @@ class KnowledgeBase:
     workspace: Workspace
 
     async def list_knowledge_base(self, ids: list[str] | None = None, page: str | None = None) -> DocumentList:
-        """The account's documents, newest first, or those with the given ids; pass `page` on to go on."""
+        """The account's documents, newest first, or those with the given ids; `page` goes on."""
         if ids:
             return DocumentList(documents=[row(await self.elevenlabs.document(i)) for i in ids], next_page=None)
         query: dict[str, str | int] = {"page_size": 50, "sort_by": "created_at", "sort_direction": "desc"}
@@ -65,11 +65,11 @@ class KnowledgeBase:
         self,
         text: str = "",
         title: Annotated[str, Field(max_length=80)] = "Memories",
-        files: Annotated[list[str], Field(max_length=200, description="Files or folders")] = [],
+        files: Annotated[list[str], Field(max_length=200)] = [],
         *,
         caller: Caller = NOBODY,
     ) -> Upload:
-        """Upload a text, or files (.md .txt .pdf .docx .epub), as documents. Long texts are split, never cut."""
+        """Upload a text, or files (.md .txt .html .json .pdf .docx .epub), as documents. Long texts are split, never cut."""
         if not text and not files:
             raise BadInput("there is neither a text nor a file to upload")
         memories, left_out = await anyio.to_thread.run_sync(self._stage, text, title, files)
@@ -85,8 +85,9 @@ class KnowledgeBase:
     def _stage(self, text: str, title: str, files: list[str]) -> tuple[list[StagedMemory], list[str]]:
         with self.stager.blobs.staging() as staging:
             memories = self.stager.texts.text(staging, title, text) if text else []
-            read, left_out = self.stager.texts.stage(staging, files)
-            return [*memories, *(m for m in read if m.sha256 not in {k.sha256 for k in memories})], left_out
+            read = self.stager.texts.stage(staging, files)
+            others = [m for m in read.memories if m.sha256 not in {k.sha256 for k in memories}]
+            return [*memories, *others], read.left_out
 
 
 def row(document: Document) -> DocumentRow:

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller, Wait
+from .companion.consent import Consent
 from .companion.spec import Which
 from .elevenlabs.client import ElevenLabs, plain_id
 from .errors import BadInput, Busy, Conflict, NotFound, StorykeeperError, WrongKind, from_row
+from .provisioning.closing import closing
 from .provisioning.confirms import Confirms
 from .provisioning.deleting import Deleting, conversations, strange
 from .provisioning.engine import Engine
@@ -20,11 +22,12 @@ from .provisioning.erasing import Erasing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.marked import Marked, marked
 from .provisioning.pausing import Pausing
-from .provisioning.plan import Kind
+from .provisioning.plan import Kind, marker
 from .provisioning.planner import Planner
 from .provisioning.receipts import Item, Receipt, Receipts
 from .provisioning.removal import Removal, removal
 from .provisioning.runs import UNFINISHED, Run
+from .provisioning.voiced import Voiced
 from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
 
@@ -37,7 +40,7 @@ class Retired(BaseModel):
     """`effects` are what would be deleted; `confirm` allows just that, once, for ten minutes."""
 
     of: str
-    status: Literal["needs_confirm", "paused", "resumed", "forgetting", "forgotten", "deleted"]
+    status: Literal["needs_confirm", "paused", "resumed", "forgetting", "forgotten", "deleted", "revoked", "closing"]
     effects: list[str] = []
     confirm: str = ""
     receipt: Receipt | None
@@ -61,6 +64,7 @@ class Retirement:
     erasing: Erasing
     receipts: Receipts
     confirms: Confirms
+    voiced: Voiced
     _going: set[asyncio.Task[Receipt]] = field(default_factory=set["asyncio.Task[Receipt]"], repr=False)
 
     async def retire_companion(
@@ -72,13 +76,15 @@ class Retirement:
         *,
         caller: Caller = NOBODY,
     ) -> Retired:
-        """Pause a companion (nobody can talk to it), resume it, or forget it: deleted for good, with a receipt.
+        """Pause a companion, resume it, or forget it: deleted for good, with a receipt.
         `forget` first says what would go and gives a `confirm`; ask the person, then use it."""
         if action == "forget":
             return await self._forget(companion, confirm, wait_seconds, caller)
         if confirm:
             raise BadInput("only `forget` takes a `confirm`", exists="nothing was changed")
         known = self.planner.known(companion)
+        if action == "resume":
+            self.planner.ledger.refuse_revoked(known.id)
         self._refuse_busy(known)
         await self.workspace.check()
         self._refuse_busy(known)  # a change may have begun meanwhile, which reads whether it is paused
@@ -90,6 +96,8 @@ class Retirement:
     async def delete_resource(self, id: Annotated[str, Field(max_length=64)], confirm: Confirm = "") -> Retired:
         """Delete one voice, document or agent that Storykeeper made, in two calls like `forget`."""
         self._refuse_other_kinds(plain_id(id))
+        if id.startswith("consent_"):
+            return await self._delete_record(id, confirm)
         await self.workspace.check()
         known = self.planner.ledger.by_remote_id(id)
         thing = known or await self._orphan(id)
@@ -97,7 +105,7 @@ class Retirement:
             return self._deleted(id, self._past(id))
         lacking = self._lacking(thing)
         if not confirm:
-            effects = [f"{thing.kind} {id} '{title(thing.name)}'", *lacking]
+            effects = [f"{thing.kind} {id} '{title(thing.name)}'", *lacking, *await self._mute(thing)]
             return self._proposed(id, effects, self.confirms.give("delete", id), f"delete_resource(id={id}, confirm=…)")
         item = Item(kind=thing.kind, id=id)
         with self.confirms.database.transaction():
@@ -113,16 +121,68 @@ class Retirement:
 
     async def _pause(self, companion: Companion, agent: Resource) -> Retired:
         await self.pausing.pause(agent)
-        again = f"retire_companion(companion={companion.id}, action=resume)"
-        return Retired(
-            of=companion.id, status="paused", receipt=None, warnings=self.workspace.notes, next=f"{again} ends it"
-        )
+        again = f"retire_companion(companion={companion.id}, action=resume) ends it"
+        if self.planner.ledger.revoked(companion.id):
+            forget = f"retire_companion(companion={companion.id}, action=forget) deletes it for good"
+            again = f"its consent was taken back, so it stays paused; {forget}"
+        return Retired(of=companion.id, status="paused", receipt=None, warnings=self.workspace.notes, next=again)
 
     async def _resume(self, companion: Companion, agent: Resource) -> Retired:
         warnings = await self.pausing.resume(agent) if agent.before_pause is not None else ["it wasn't paused"]
         notes = [*warnings, *self.workspace.notes]
         talk = f"get_signed_url(of={companion.id}) gives a URL to talk to it"
         return Retired(of=companion.id, status="resumed", receipt=None, warnings=notes, next=talk)
+
+    async def revoke(self, companion: str, seconds: float, caller: Caller = NOBODY) -> Retired:
+        """Take the consent to a companion back, or that to a voice on its own, by the id of either: from now on nobody
+        is let in, and nothing more is done for it. What can't be paused at the service now is tried again until it is."""
+        behind = self._behind(companion)
+        if isinstance(behind, list):
+            return await self._revoke_alone(behind, seconds, caller)
+        known, going = behind, closing(behind.id, behind.marker)
+        ledger = self.planner.ledger
+        with ledger.database.transaction():
+            self.planner.consents.revoke(known)
+            run = self.engine.look(going.plan_id)
+            if not ledger.forgotten(known.marker) and (run is None or run.state != "done"):
+                self.engine.submit(going)
+        await watch(self.engine, going.plan_id, seconds if self.engine.carried() else 0, caller)
+        next = f"retire_companion(companion={known.id}, action=forget) deletes it for good"
+        return self._revoked(known.id, self.engine.look(going.plan_id), next)
+
+    def _behind(self, which: str) -> Companion | list[Consent]:
+        try:
+            return self.planner.known(which)
+        except NotFound:
+            return self.voiced.behind(which)
+
+    async def _revoke_alone(self, records: list[Consent], seconds: float, caller: Caller) -> Retired:
+        """`of` is its voice, or the consent itself where there is none."""
+        first = records[0]
+        going = closing(first.id, marker(self.workspace.name, f"consent|{first.id}"))
+        with self.planner.ledger.database.transaction():
+            self.planner.consents.revoke_alone(records)
+            self.engine.submit(going)
+        await watch(self.engine, going.plan_id, seconds if self.engine.carried() else 0, caller)
+        voices = [voice.id for voice in self.voiced.made_under(first)]
+        told = self._revoked([*voices, first.id][0], self.engine.look(going.plan_id), "")
+        told.next = f"delete_resource(id={told.of}) deletes it for good"
+        told.warnings += [f"voice {id} was made under it, too: delete_resource(id={id})" for id in voices[1:]]
+        return told
+
+    def _revoked(self, of: str, run: Run | None, next: str) -> Retired:
+        """Whether it is paused at the service, too; `closing` where that is still to come."""
+        closed = run is None or run.state == "done"
+        error = run.result.error if run and run.result else None
+        why = f" ({error['code']})" if error else ""
+        waits = f"at ElevenLabs it isn't paused yet{why}; that goes on by itself while a Storykeeper is open"
+        return Retired(
+            of=of,
+            status="revoked" if closed else "closing",
+            receipt=None,
+            warnings=[*([] if closed else [waits]), *self.workspace.notes],
+            next=next,
+        )
 
     # Forgetting
 
@@ -156,14 +216,17 @@ class Retirement:
     async def _show(self, companion: Companion) -> Retired:
         """What forgetting would delete; of what can't be looked at now, what the ledger has."""
         things = {(r.kind, r.id): r.name for r in self.planner.made(companion)}
-        talks, warnings = 0, list(self.workspace.notes)
+        talks, warnings, others = 0, list(self.workspace.notes), set[str]()
         try:
             things |= {(t.kind, t.id): t.name for t in await marked(self.elevenlabs, companion.marker)}
+            more = {("agent", agent.agent_id): agent.name for agent in await self.voiced.others(things)}
+            things, others = {**things, **more}, {id for _, id in more}
             for kind, id in things:
                 talks += len(await conversations(self.elevenlabs, id)) if kind == "agent" else 0
         except StorykeeperError as error:
             warnings.append(f"ElevenLabs couldn't be asked what else there is ({error.code})")
-        effects = [f"{kind} {id} '{title(name)}'" for (kind, id), name in sorted(things.items())]
+        told = {id: f"{kind} {id} '{title(name)}'" for (kind, id), name in sorted(things.items())}
+        effects = [f"{what}, which has its voice" if id in others else what for id, what in told.items()]
         effects.append(f"{talks} talk{'' if talks == 1 else 's'} with it, transcripts and sound")
         effects.append("the staged recordings and memories, plans and consents on this computer")
         confirm = self.confirms.give("forget", companion.marker)
@@ -188,7 +251,7 @@ class Retirement:
         if self.planner.ledger.companion(id):
             next = f"retire_companion(companion={id}, action=forget)"
             raise WrongKind("that is the id of a companion", exists="nothing was deleted", next=next)
-        if id.startswith(("conv_", "plan_", "consent_", "receipt_")):
+        if id.startswith(("conv_", "plan_", "receipt_")):
             raise WrongKind("that is no id of a voice, document or agent", exists="nothing was deleted")
 
     async def _orphan(self, id: str) -> Marked | None:
@@ -214,9 +277,36 @@ class Retirement:
             self._refuse_busy(owner)
         return [f"{owner.id} will be without this {thing.kind}, until it is planned again" for owner in owners]
 
+    async def _mute(self, thing: Resource | Marked) -> list[str]:
+        """The agents that are no companion's, and speak in a voice that is to go."""
+        agents = await self.voiced.others([(thing.kind, thing.id)])
+        return [f"agent {agent.agent_id} '{agent.name}' will be without its voice" for agent in agents]
+
+    async def _delete_record(self, id: str, confirm: str) -> Retired:
+        """A consent for a voice on its own, once no voice is left that was made under it."""
+        record = self.planner.consents.record(id)
+        if record is None and self.receipts.newest(id):
+            return self._deleted(id, self._past(id))
+        if record is None or record.companion:
+            raise NotFound("there is no consent for a voice on its own with that id", exists="nothing was deleted")
+        voices = self.voiced.made_under(record)
+        if voices:
+            next = f"delete_resource(id={voices[0].id}) deletes it, and the consent with it"
+            raise Conflict("a voice was made under that consent", exists="nothing was deleted", next=next)
+        if not confirm:
+            token = self.confirms.give("delete", id)
+            return self._proposed(id, [f"consent {id} on this computer"], token, f"delete_resource(id={id}, confirm=…)")
+        with self.confirms.database.transaction():
+            self.confirms.redeem(confirm, "delete", id)
+            self.erasing.record(record, self.receipts.open(id, id).receipt_id)
+        await self.erasing.scrub()
+        return self._deleted(id, self._past(id))
+
     async def _delete(self, item: Item, receipt: str, known: Resource | None) -> Receipt:
         await self.deleting(receipt, item)
         self.erasing.resource(known, receipt, await strange(self.elevenlabs))
+        if item.kind == "voice":  # whose consents name people
+            await self.erasing.scrub()
         return self._past(item.id)
 
     def _past(self, id: str) -> Receipt:

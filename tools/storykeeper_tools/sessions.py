@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field
 
 from .elevenlabs.client import ElevenLabs, plain_id
 from .errors import Conflict, NotFound, UnexpectedAnswer, WrongKind
-from .provisioning.ledger import Ledger, Resource
+from .provisioning.ledger import Companion, Ledger, Resource
+from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
 
 LIFETIME = 15 * 60
-Of = Annotated[str, Field(description="Companion id or agent id of this workspace", max_length=64)]
+Of = Annotated[str, Field(description="Companion or agent id", max_length=64)]
 
 
 class SignedUrl(BaseModel):
@@ -44,18 +45,19 @@ class Sessions:
     elevenlabs: ElevenLabs
     ledger: Ledger
     workspace: Workspace
+    voiced: Voiced
     clock: Callable[[], float] = time.time
 
     async def get_signed_url(self, of: Of) -> SignedUrl:
-        """A WebSocket URL that lets whoever holds it talk to a companion; it must be opened within 15 minutes."""
-        agent_id = self._agent(of)
+        """A WebSocket URL that lets whoever holds it talk to a companion; it opens within 15 minutes."""
+        agent_id = await self._agent(of)
         expires_at = self._expiry()
         url = await self.elevenlabs.signed_url(agent_id)
         return SignedUrl(agent_id=agent_id, signed_url=url, expires_at=expires_at, warnings=self.workspace.notes)
 
     async def get_conversation_token(self, of: Of) -> ConversationToken:
-        """A WebRTC token that lets whoever holds it talk to a companion; it must be used within 15 minutes."""
-        agent_id = self._agent(of)
+        """A WebRTC token that lets whoever holds it talk to a companion, within 15 minutes."""
+        agent_id = await self._agent(of)
         expires_at = self._expiry()
         answer = await self.elevenlabs.token(agent_id)
         if not answer.token:
@@ -64,17 +66,26 @@ class Sessions:
             agent_id=agent_id, token=answer.token, conversation_id=answer.conversation_id, expires_at=expires_at
         )
 
-    def _agent(self, of: str) -> str:
-        """The agent of a companion, or an agent of ours; nobody gets to talk to anything else."""
+    async def _agent(self, of: str) -> str:
+        """The agent of a companion, or an agent of ours; nobody gets to talk to anything else, nor in a voice that
+        isn't allowed."""
         companion = self.ledger.companion(plain_id(of))
-        if companion:
-            made = [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
-            for resource in made:
-                if resource.kind == "agent" and resource.verified:
-                    if not any(other.kind == "voice" for other in made):
-                        raise NotFound("the voice of that companion was deleted", next="plan it again")
-                    return self._open(resource)
+        agent_id = self._open(self._finished(companion) if companion else self._known(of))
+        await self.voiced.require(*sorted(voices(await self.elevenlabs.agent(agent_id))))
+        return agent_id
+
+    def _finished(self, companion: Companion) -> Resource:
+        """The agent of a companion that has all it needs."""
+        self.voiced.refuse_lapsed(companion)
+        made = [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
+        agent = next((r for r in made if r.kind == "agent" and r.verified), None)
+        if agent is None:
             raise NotFound("that companion is not finished yet", next="call provision_companion with its plan")
+        if not any(other.kind == "voice" for other in made):
+            raise NotFound("the voice of that companion was deleted", next="plan it again")
+        return agent
+
+    def _known(self, of: str) -> Resource:
         known = self.ledger.by_remote_id(of)
         if known is None:
             raise NotFound("no companion or agent with that id was made by this workspace")
@@ -82,7 +93,10 @@ class Sessions:
             raise WrongKind(f"that is the id of a {known.kind}, not of an agent or companion")
         if not known.verified:
             raise NotFound("that agent isn't stored as it was made", next="look at it with get_agent")
-        return self._open(known)
+        owner = self.ledger.owner(known.marker)
+        if owner:
+            self.voiced.refuse_lapsed(owner)
+        return known
 
     def _open(self, agent: Resource) -> str:
         """Its id, unless nobody may talk to it now."""

@@ -30,6 +30,8 @@ KNOWN = (
     "STORYKEEPER_READ_ONLY",
     "STORYKEEPER_SANDBOX",
     "STORYKEEPER_REQUESTS_PER_SECOND",
+    "STORYKEEPER_FIRESTORE",
+    "STORYKEEPER_PREFLIGHT",
 )
 SANDBOX = "sandbox"
 SANDBOX_KEY = "sandbox"
@@ -56,6 +58,8 @@ class Settings:
     sandbox: bool = False
     ca_file: str | None = None
     requests_per_second: float | None = None
+    firestore: str | None = None
+    preflight: Mapping[str, float] = field(default_factory=dict[str, float])
     warnings: tuple[str, ...] = ()
 
     @property
@@ -90,6 +94,8 @@ def read(environ: Mapping[str, str], home: Path) -> Settings:
         sandbox=sandbox,
         ca_file=environ.get("SSL_CERT_FILE") or None,
         requests_per_second=pace(environ, None if local else USUAL_PACE),
+        firestore=firestore(environ),
+        preflight=preflight(environ),
         warnings=(*doubt, *unknown(environ)),
     )
 
@@ -162,6 +168,29 @@ def pace(environ: Mapping[str, str], usual: float | None) -> float | None:
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text) and 0.1 <= float(text) <= 1000:
         return float(text)
     raise BadInput(f"{name} is not a number from 0.1 to 1000", next=f"set it to one, or unset {name}")
+
+
+def firestore(environ: Mapping[str, str]) -> str | None:
+    """Where memories are kept by an id: PROJECT, PROJECT/COLLECTION, or PROJECT/DATABASE/COLLECTION."""
+    name = "STORYKEEPER_FIRESTORE"
+    text = environ.get(name, "").strip()
+    if not text or re.fullmatch(r"[a-z0-9][a-z0-9.:-]*(/[\w().-]{1,100}){0,2}", text):
+        return text or None
+    raise BadInput(f"{name} names no place in Firestore", next="set it to PROJECT, or to PROJECT/COLLECTION")
+
+
+def preflight(environ: Mapping[str, str]) -> dict[str, float]:
+    """Thresholds for recordings that are not the usual ones, as in `snr_refuse=8,speech_refuse=20`."""
+    name = "STORYKEEPER_PREFLIGHT"
+    chosen: dict[str, float] = {}
+    for pair in filter(None, (part.strip() for part in environ.get(name, "").split(","))):
+        found = re.fullmatch(r"([a-z_]+)\s*=\s*(-?\d{1,9}(?:\.\d{1,9})?)", pair)
+        if not found or found[1] in chosen:
+            raise BadInput(
+                f"{name} is not made of pairs", next=f"write it as snr_refuse=8,speech_refuse=20, or unset {name}"
+            )
+        chosen[found[1]] = float(found[2])
+    return chosen
 
 
 def unknown(environ: Mapping[str, str]) -> tuple[str, ...]:

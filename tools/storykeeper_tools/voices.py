@@ -9,25 +9,31 @@ import anyio.to_thread
 from pydantic import BaseModel, Field
 
 from .caller import NOBODY, Caller
-from .companion.recordings.preflight import Recording
-from .companion.spec import Name, name_key
+from .companion.consent import About
+from .companion.recordings.verdict import Recording
+from .companion.spec import Name
 from .elevenlabs.client import ElevenLabs
-from .provisioning.consents import About, Consents
+from .provisioning.consents import Consents
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.kinds import WantedVoice
-from .provisioning.plan import contents, marker
-from .provisioning.staging import Stager
+from .provisioning.staging import Stager, telling
+from .provisioning.voiced import voice_marker
 from .provisioning.workspace import Workspace
 
 Recordings = Annotated[list[str], Field(min_length=1, max_length=25, description="Audio files")]
 
 
 class Inspection(BaseModel):
+    """`best` names the usable ones, best first."""
+
     usable: bool
     recordings: list[Recording]
+    best: list[str]
+    says: list[str]
 
     def __str__(self) -> str:
-        return "\n".join(str(recording) for recording in self.recordings)
+        ranked = [f"Best first: {', '.join(self.best)}"] if len(self.best) > 1 else []
+        return "\n".join([*map(str, self.recordings), *ranked, *self.says])
 
 
 class Clone(BaseModel):
@@ -65,13 +71,15 @@ class Voices:
     stager: Stager
     workspace: Workspace
 
-    async def inspect_recording(self, recordings: Recordings) -> Inspection:
+    async def inspect_recording(self, recordings: Recordings, *, caller: Caller = NOBODY) -> Inspection:
         """Judge recordings by what they decode to: good, usable or refused, and what to do about each. Sends nothing."""
-        judged = await anyio.to_thread.run_sync(self.stager.sounds.inspect, recordings)
-        return Inspection(usable=all(r.verdict != "refused" for r in judged), recordings=judged)
+        judged = await anyio.to_thread.run_sync(self.stager.sounds.inspect, recordings, telling(caller))
+        best = [judged.recordings[number].name for number in judged.ranking]
+        usable = judged.verdict != "refused"
+        return Inspection(usable=usable, recordings=judged.recordings, best=best, says=judged.says)
 
     async def list_voices(self, voice_ids: list[str] | None = None, page: str | None = None) -> VoiceList:
-        """The account's own voices, newest first, or those with the given ids; pass `page` on to go on."""
+        """The account's own voices, newest first, or those with the given ids; `page` goes on."""
         query: dict[str, str | int | list[str]] = {"page_size": 50, "sort": "created_at_unix", "sort_direction": "desc"}
         query |= {"voice_ids": voice_ids} if voice_ids else {"voice_type": "personal"}
         answer = await self.elevenlabs.voices(**query, **({"next_page_token": page} if page else {}))
@@ -85,12 +93,14 @@ class Voices:
         """Clone a voice from recordings that a consent covers (record_consent). The same recordings are one voice."""
         await caller.report(0, 2, "reading the recordings")
         async with self.stager.staged(recordings, []) as staged:
-            self.consents.require(About(None, name, None, tuple(staged.hashes)))
-            key = marker(self.workspace.name, f"voice|{name_key(name)}|{contents(staged.hashes)}")
+            about = About(None, name, None, tuple(staged.hashes))
+            self.consents.require(about)
+            key = voice_marker(self.workspace.name, name, staged.hashes)
             await self.workspace.check_room_for(key)
         wanted = WantedVoice(
             marker=key,
             name=name,
+            consent=about,
             recordings=tuple(staged.recordings),
             remove_background_noise=remove_background_noise,
         )

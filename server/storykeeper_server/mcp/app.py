@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.prompts.base import Prompt
 from mcp.server.mcpserver.tools import Tool as McpTool
-from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, TextContent
 
 from storykeeper_tools.caller import Caller
 from storykeeper_tools.catalogue import Tool
@@ -19,28 +20,34 @@ from storykeeper_tools.errors import StorykeeperError
 
 from .caller import McpCaller, Unanswered
 from .errors import refusal
-from .middleware import known_tools_only
-from .schemas import strict
+from .middleware import known_names_only
+from .schemas import hints, strict
 
 INSTRUCTIONS = """\
 Make and look after memory companions. Usual order: inspect_recording, plan_companion, then, once the person has agreed \
-to the plan and whose voice it is has consented, record_consent and provision_companion, then get_signed_url."""
+to the plan and whose voice it is has consented, record_consent and provision_companion, then rehearse_companion, then get_signed_url."""
 
 
 def build(
-    tools: Iterable[Tool], running: Callable[[MCPServer[None]], AbstractAsyncContextManager[None]], version: str
+    tools: Iterable[Tool],
+    running: Callable[[MCPServer[None]], AbstractAsyncContextManager[None]],
+    version: str,
+    prompts: Sequence[Prompt] = (),
 ) -> MCPServer[None]:
     """The server, not yet running; `running` opens what the tools need and closes it."""
     exposed = [expose(tool) for tool in tools]
-    return MCPServer(
+    server: MCPServer[None] = MCPServer(
         name="storykeeper",
         title="Storykeeper",
         version=version,
         instructions=INSTRUCTIONS,
         lifespan=running,
         tools=exposed,
-        middleware=[known_tools_only(frozenset(tool.name for tool in exposed))],
+        middleware=[known_names_only([tool.name for tool in exposed], prompts)],
     )
+    for prompt in prompts:
+        server.add_prompt(prompt)
+    return server
 
 
 def expose(tool: Tool) -> McpTool:
@@ -65,14 +72,3 @@ def expose(tool: Tool) -> McpTool:
     answer = Annotated[CallToolResult, signature.return_annotation]
     vars(call)["__signature__"] = signature.replace(parameters=shown, return_annotation=answer)
     return strict(call, title=tool.title, annotations=hints(tool))
-
-
-def hints(tool: Tool) -> ToolAnnotations:
-    """All four, and true: minting a credential or spending isn't reading; what edits takes something away."""
-    reads = tool.effect in {"reads", "reads here"}
-    return ToolAnnotations(
-        read_only_hint=reads,
-        destructive_hint=tool.effect in {"edits", "deletes"},
-        idempotent_hint=tool.effect != "mints",
-        open_world_hint=tool.effect not in {"reads here"},
-    )

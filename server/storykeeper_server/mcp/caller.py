@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from mcp import MCPError
 from mcp.server.mcpserver import AcceptedElicitation, Context
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -39,6 +40,8 @@ class McpCaller:
             result = await self.ctx.elicit(question, form)
         except ValueError:  # how the SDK says that an accepted answer lacks something
             raise Declined("the answer doesn't fit the question") from None
+        except MCPError:  # a client that could ask somebody, if only somebody were there
+            return None
         if isinstance(result, AcceptedElicitation):
             return result.data
         raise Declined(result.action)

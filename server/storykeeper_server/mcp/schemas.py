@@ -13,6 +13,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, ValidationError
 
+from storykeeper_tools.catalogue import Tool as Row
 from storykeeper_tools.errors import BadInput, InternalError, from_system
 
 from .errors import argument_error, refusal
@@ -55,10 +56,21 @@ def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations
     # Built with the first call, and its schema is that of the open one but for a line: a start needn't wait for either.
     config = ConfigDict(extra="forbid", defer_build=True)
     tool.fn_metadata.arg_model = type(f"{tool.name}_arguments", (arguments,), {"model_config": config})
-    tool.parameters = shown_input({**tool.parameters, "additionalProperties": False})
+    tool.parameters = {**shown_input(tool.parameters), "additionalProperties": False}
     if tool.fn_metadata.output_schema:
         tool.fn_metadata.output_schema = shown_output(tool.fn_metadata.output_schema)
     return tool
+
+
+def hints(tool: Row) -> ToolAnnotations:
+    """All four, and true: minting a credential or spending isn't reading; what edits takes something away."""
+    reads = tool.effect in {"reads", "reads here"}
+    return ToolAnnotations(
+        read_only_hint=reads,
+        destructive_hint=tool.effect in {"edits", "deletes"},
+        idempotent_hint=tool.effect != "mints",
+        open_world_hint=tool.effect not in {"reads here"},
+    )
 
 
 def one_line(text: str | None) -> str:
@@ -73,15 +85,16 @@ def shown_input(schema: dict[str, Any]) -> dict[str, Any]:
 def shown_output(schema: dict[str, Any]) -> dict[str, Any]:
     """An output schema: names and types of the fields, which are always there. What they hold shows in the answer."""
     fields = _lean(schema, _defs(schema), _NOISE).get("properties", {})
-    return {"type": "object", "properties": {name: _type(field) for name, field in fields.items()}}
+    return {"type": "object", "properties": {name: _type(f) for name, f in fields.items() if name not in _ALIKE}}
 
 
 def _type(field: dict[str, Any]) -> dict[str, Any]:
     return {"type": field["type"]} if "type" in field else {}
 
 
-# Titles only repeat names, and lengths are checked anyway: without them the list is a third shorter.
-_NOISE = frozenset({"title", "$defs", "maxLength", "maxItems"})
+# Titles only repeat names; lengths, and what more a part may hold, are checked anyway. The list is a third shorter so.
+_NOISE = frozenset({"title", "$defs", "maxLength", "maxItems", "minItems", "pattern", "additionalProperties"})
+_ALIKE = frozenset({"workspace"})  # the same in all answers of a server
 _EMPTY: tuple[Any, ...] = ("", [], {}, False, None)
 
 
@@ -95,11 +108,18 @@ def _lean(schema: Any, defs: dict[str, Any], noise: frozenset[str]) -> Any:
     if not isinstance(schema, dict):
         return schema
     node = _plain(cast("dict[str, Any]", schema), defs)
-    kept = {k: v for k, v in node.items() if k not in noise and not (k == "default" and v in _EMPTY)}
+    kept = {k: v for k, v in node.items() if k not in noise and not (k == "default" and _says_nothing(v))}
     if "properties" in kept:
         kept.pop("description", None)
-        kept["properties"] = {k: _lean(v, defs, noise) for k, v in node["properties"].items()}
+        shown = {k: v for k, v in node["properties"].items() if "x-seldom" not in v}
+        kept["properties"] = {k: _lean(v, defs, noise) for k, v in shown.items()}
     return {k: v if k in {"properties", "default", "enum"} else _lean(v, defs, noise) for k, v in kept.items()}
+
+
+def _says_nothing(default: Any) -> bool:
+    """Whether a default is what anybody would take it for: nothing, or an object that holds nothing."""
+    fields = list(cast("dict[str, Any]", default).values()) if isinstance(default, dict) else [default]
+    return all(field in _EMPTY for field in fields)
 
 
 def _plain(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from storykeeper_tools.companion import language as languages
 from storykeeper_tools.companion import persona
 from storykeeper_tools.companion.consent import Consent, genuine, sign
-from storykeeper_tools.companion.memories.documents import Memory, read, split, texts
-from storykeeper_tools.companion.recordings.preflight import inspect
 from storykeeper_tools.companion.spec import Wish, clean_name, parse
 from storykeeper_tools.companion.written import load
 from storykeeper_tools.errors import BadInput, Conflict
@@ -65,94 +60,18 @@ def test_a_name_is_data(given_name: str, name: str) -> None:
     assert clean_name(given_name) == name
 
 
-# Recordings
-
-
-@pytest.mark.parametrize(
-    ("content", "verdict", "code"),
-    [
-        (5.0, "refused", "too_short"),
-        (45.0, "usable", "short"),
-        (90.0, "good", None),
-        (200.0, "usable", "long"),
-        (0.0, "refused", "audio_empty"),
-        (b"", "refused", "not_audio"),
-        (b"I am a text.", "refused", "not_audio"),
-        (b"RIFF\x00\x00\x00\x00WAVEjunk" * 9, "refused", "undecodable"),
-        (b"PK\x03\x04 a zip", "refused", "not_audio"),
-        (b"#EXTM3U\nhttp://127.0.0.1/x", "refused", "not_audio"),
-    ],
-)
-def test_recordings_are_judged_by_their_sound(recording: Any, content: Any, verdict: str, code: str | None) -> None:
-    """Not by their name, nor by their header."""
-    data = recording(content) if isinstance(content, float) else content
-    judged = inspect(io.BytesIO(data), "mum.wav")
-    assert judged.verdict == verdict
-    assert [f.code for f in judged.findings] == ([code] if code else [])
-
-
-def test_a_cut_off_recording_counts_what_can_be_decoded(recording: Any) -> None:
-    """Its header still promises ninety seconds."""
-    judged = inspect(io.BytesIO(recording(90)[: 16_000 * 2 * 20]), "mum.wav")
-    assert judged.verdict == "refused"
-    assert 19 < judged.seconds < 21
-
-
-def test_telephone_quality_is_refused(recording: Any) -> None:
-    """Below 16 kHz there is no likeness."""
-    data = bytearray(recording(40))
-    data[24:28] = (8000).to_bytes(4, "little")
-    judged = inspect(io.BytesIO(bytes(data)), "mum.wav")
-    assert "low_rate" in [f.code for f in judged.findings]
-
-
-# Memories
-
-
-@given(st.text(alphabet="ab \n.ä漢", max_size=400), st.integers(min_value=1, max_value=60))
-def test_split_parts_join_to_the_text(text: str, longest: int) -> None:
-    """Letter for letter, and none is too long."""
-    parts = split(text, longest)
-    assert "".join(parts) == text
-    assert all(len(part) <= longest for part in parts)
-
-
-def test_a_memory_is_called_by_its_first_heading() -> None:
-    """Or by its file."""
-    assert [m.title for m in read("a-b_c.md", b"# The bakery years\n\nWe rose at four.")] == ["The bakery years"]
-    assert [m.title for m in read("the-bakery.txt", b"We rose at four.")] == ["The bakery"]
-
-
-def test_parts_of_a_long_text_are_numbered() -> None:
-    """So that nobody misses one."""
-    titles = [m.title for m in texts("Life", "word " * 50_000, "life.md")]
-    assert titles == ["Life (1 of 3)", "Life (2 of 3)", "Life (3 of 3)"]
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("a.md", b""),
-        ("a.md", b" \n\t"),
-        ("a.txt", b"\xff\xfe\x00"),
-        ("a.txt", b"a\0b"),
-        ("a.exe", b"MZ"),
-        ("a.docx", b"x"),
-    ],
-)
-def test_what_is_no_memory_is_refused(name: str, data: bytes) -> None:
-    """Empty, undecodable, unknown, or not what it calls itself."""
-    with pytest.raises(BadInput):
-        read(name, data)
-
-
-def test_a_byte_order_mark_is_no_part_of_a_memory() -> None:
-    """Windows editors write one."""
-    [memory] = read("a.txt", b"\xef\xbb\xbfHello")
-    assert memory == Memory("A", "text", b"Hello")
-
-
 # Persona
+
+
+NAMES_OF_AI = (
+    "AI",
+    "KI",
+    "inteligencia artificial",
+    "intelligence artificielle",
+    "intelligenza artificiale",
+    "inteligência artificial",
+    "人工智能",
+)
 
 
 @pytest.mark.parametrize("language", languages.offered())
@@ -161,10 +80,9 @@ def test_every_language_discloses_the_ai_and_knows_what_to_do_in_a_crisis(langua
     spoken = persona.compile(wish(language=language))
     assert "Dorothy" in spoken.first_message
     assert "Dorothy" in spoken.disclosure
-    assert any(
-        word in spoken.first_message for word in ("AI", "KI", "inteligencia artificial", "intelligence artificielle")
-    )
-    assert len(spoken.crisis) > 100
+    assert spoken.disclosure in spoken.first_message
+    assert any(word in spoken.disclosure for word in NAMES_OF_AI)
+    assert len(spoken.crisis) > 80
     assert "{" not in spoken.first_message + spoken.disclosure + spoken.crisis
     assert spoken.tts_model == ("eleven_flash_v2" if language == "en" else "eleven_flash_v2_5")
 
@@ -189,11 +107,32 @@ def test_what_people_write_stays_data(hostile: str) -> None:
     assert "{{" not in tense
 
 
-def test_a_greeting_of_ones_own_comes_after_the_disclosure() -> None:
-    """Unless it already discloses."""
-    said = persona.speak({"name": "Dorothy"}, "en", "Hello love!").first_message
-    assert said == "I'm an AI companion made from Dorothy's memories. I'm not Dorothy. Hello love!"
+DISCLOSURE = "I'm an AI companion made from Dorothy's memories. I'm not Dorothy."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Hello love!",
+        f"It's really me. They make me read this: '{DISCLOSURE}'",
+        f"Hello! {DISCLOSURE} Only joking.",
+        f"{DISCLOSURE}' is what they make me say.",
+        f"'{DISCLOSURE}' is what they make me say.",
+    ],
+)
+def test_a_greeting_of_ones_own_comes_after_the_disclosure(message: str) -> None:
+    """Also one that holds it elsewhere, where it could be taken back; one that begins with it stays."""
+    said = persona.speak({"name": "Dorothy"}, "en", message).first_message
+    assert said == f"{DISCLOSURE} {message}"
     assert persona.speak({"name": "Dorothy"}, "en", said).first_message == said
+
+
+@pytest.mark.parametrize("language", languages.offered())
+def test_a_greeting_of_ours_stays_as_it_is(language: str) -> None:
+    """For any audience; it says by itself what speaks."""
+    said = persona.spoken(language, "Dorothy")
+    for greeting in (text for name, text in said.items() if name.startswith("first_message")):
+        assert persona.speak({"name": "Dorothy"}, language, greeting).first_message == greeting
 
 
 def test_a_prompt_can_be_read_back_to_its_facts() -> None:
@@ -209,6 +148,12 @@ def test_a_prompt_can_be_read_back_to_its_facts() -> None:
     [
         (["gpt-5.5", "gemini-2.5-flash", "gemini-2.5-flash-lite"], "gemini-2.5-flash"),
         (["gemini-2.5-flash", "gemini-3.5-flash", "gemini-3.1-flash-lite-preview"], "gemini-3.5-flash"),
+        (["gemini-3-pro", "gemini-3-flash", "gemini-3-flash-lite"], "gemini-3-flash"),
+        (["gemini-3.8-flash", "gemini-3.10-flash", "gemini-3.9-pro"], "gemini-3.10-flash"),
+        (["gpt-5.5", "gpt-5.4-mini", "claude-opus-5", "claude-haiku-4-5"], "claude-haiku-4-5"),
+        (["gpt-5.5", "gpt-5.4-mini", "gemini-3-pro"], "gpt-5.4-mini"),
+        (["gemini-3-pro", "deepseek-v41-flash"], "deepseek-v41-flash"),
+        (["gpt-4", "gpt-5.5"], "gpt-5.5"),
         (["something-new"], "something-new"),
     ],
 )
@@ -268,38 +213,3 @@ def test_an_edited_consent_is_not_genuine() -> None:
     assert genuine(consent(), signature, b"key")
     assert not genuine(consent(recordings=("a", "b", "c")), signature, b"key")
     assert not genuine(consent(), signature, b"another key")
-
-
-FORMATS = {
-    "wav": ("wav", "pcm_s16le", "audio/wav"),
-    "flac": ("flac", "flac", "audio/flac"),
-    "mp3": ("mp3", "libmp3lame", "audio/mpeg"),
-    "m4a": ("mp4", "aac", "audio/mp4"),
-    "aac": ("adts", "aac", "audio/aac"),
-    "ogg": ("ogg", "libopus", "audio/ogg"),
-    "webm": ("webm", "libopus", "audio/webm"),
-    "aiff": ("aiff", "pcm_s16be", "audio/aiff"),
-}
-
-
-@pytest.mark.parametrize("kind", FORMATS)
-def test_what_families_record_with_is_decoded_and_named_truly(kind: str, recording: Any) -> None:
-    """Forty seconds in every format, under a name that lies about it."""
-    import av
-
-    container, codec, mime = FORMATS[kind]
-    made = io.BytesIO()
-    with av.open(io.BytesIO(recording(40))) as source, av.open(made, "w", format=container) as target:
-        stream = target.add_stream(codec, rate=48_000, layout="mono")
-        resampler = av.AudioResampler(
-            format=stream.format, layout="mono", rate=48_000, frame_size=stream.frame_size or 960
-        )
-        for frame in source.decode(audio=0):
-            for part in resampler.resample(frame):
-                target.mux(stream.encode(part))
-        for part in resampler.resample(None):
-            target.mux(stream.encode(part))
-        target.mux(stream.encode(None))
-    judged = inspect(made, "mum.txt")
-    assert (judged.mime, judged.verdict, judged.sample_rate, judged.channels) == (mime, "usable", 48_000, 1)
-    assert 39.5 < judged.seconds < 40.5

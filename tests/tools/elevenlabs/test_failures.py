@@ -54,7 +54,7 @@ def detail(**words: str) -> str:
         (403, detail(status="insufficient_permissions"), "missing_permission"),
         (404, detail(status="agent_not_found"), "not_found"),
         (409, "", "conflict"),
-        (422, detail(status="rag_index_not_ready"), "busy"),
+        (422, detail(status="rag_index_not_ready"), "unavailable"),
         (429, "", "rate_limited"),
         (425, "", "rate_limited"),
         (500, "<html>", "unavailable"),
@@ -188,6 +188,7 @@ async def test_a_spent_budget_ends_all_repeating() -> None:
         (httpx.Response(200, json={"not": "an id"}), True),
         (httpx.Response(200, text="[" * 100_000), True),
         (httpx.Response(429), False),
+        (httpx.Response(422, json={"detail": {"status": "rag_index_not_ready"}}), False),
         (httpx.ConnectError("refused"), False),
     ],
 )

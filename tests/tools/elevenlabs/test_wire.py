@@ -14,6 +14,7 @@ from judge import Judge, JudgedTransport
 from storykeeper_tools.elevenlabs.client import ElevenLabs, Upload
 from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.errors import AuthMissing, BadInput, UnexpectedAnswer
+from storykeeper_tools.provisioning.asking import visitor
 
 pytestmark = pytest.mark.anyio
 BASE = "https://api.elevenlabs.io"
@@ -135,6 +136,22 @@ async def test_listing_getting_and_deleting_documents(client: ElevenLabs, router
     assert sent(router).url.query == b"force=true"
 
 
+async def test_indexes_are_looked_at_or_asked_for_all_at_once(client: ElevenLabs, router: respx.Router) -> None:
+    """Those that there are, by document; the documentation spells statuses in capitals, the schema doesn't."""
+    index = {"id": "r1", "model": "e5_mistral_7b_instruct", "status": "SUCCEEDED", "progress_percentage": 100}
+    found = {"d1": {"status": "success", "data": index}, "d2": {"status": "failure", "error_code": 404}}
+    router.post("/v1/convai/knowledge-base/rag-index").respond(json=found)
+    router.delete("/v1/convai/knowledge-base/d1/rag-index/r1").respond(json=index)
+    indexes = await client.rag_indexes(["d1", "d2"], "e5_mistral_7b_instruct", create=False)
+    assert {id: index.state for id, index in indexes.items()} == {"d1": "succeeded"}
+    assert json.loads(sent(router).content)["items"][1] == {
+        "document_id": "d2",
+        "create_if_missing": False,
+        "model": "e5_mistral_7b_instruct",
+    }
+    await client.delete_rag_index("d1", "r1")
+
+
 async def test_creating_and_changing_an_agent(client: ElevenLabs, router: respx.Router) -> None:
     """A change is sent as the part that changes."""
     router.post("/v1/convai/agents/create").respond(json={"agent_id": "a1"})
@@ -153,6 +170,16 @@ async def test_reading_listing_and_deleting_agents(client: ElevenLabs, router: r
     assert (await client.agent("a1")).conversation_config == config
     assert (await client.agents(tags=["keep-1"])).agents == []
     await client.delete_agent("a1")
+
+
+async def test_a_simulated_talk(client: ElevenLabs, router: respx.Router) -> None:
+    """Who says what; a turn that only calls a tool has no words."""
+    turns = [{"role": "user", "message": "Hello"}, {"role": "agent", "message": None, "tool_calls": []}]
+    router.post("/v1/convai/agents/a1/simulate-conversation").respond(json={"simulated_conversation": turns})
+    done = await client.simulate("a1", visitor('Are you "alive"?', "en"))
+    assert [(turn.role, turn.message) for turn in done.simulated_conversation] == [("user", "Hello"), ("agent", None)]
+    said = json.loads(sent(router).content)["simulation_specification"]["simulated_user_config"]
+    assert """exactly this line, and nothing else: "Are you 'alive'?"\n""" in said["prompt"]["prompt"]
 
 
 async def test_signed_url_and_token(client: ElevenLabs, router: respx.Router) -> None:

@@ -12,8 +12,8 @@ from stage import KEY, Front, Served, call
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.state import State
 from storykeeper_server.wiring import Storykeeper
+from storykeeper_tools.companion import voicing
 from storykeeper_tools.companion.spec import Wish
-from storykeeper_tools.companions import CompanionView
 from storykeeper_tools.errors import BadInput
 from storykeeper_tools.provisioning import wanted
 from storykeeper_tools.provisioning.dedupe import dedupe
@@ -22,6 +22,7 @@ from storykeeper_tools.provisioning.kinds import Wanted
 from storykeeper_tools.provisioning.ledger import Resource
 from storykeeper_tools.provisioning.plan import Plan
 from storykeeper_tools.provisioning.reconcile import Reconcile
+from storykeeper_tools.views import CompanionView
 
 pytestmark = pytest.mark.anyio
 VOICE, TEXT, AGENT = "POST /v1/voices/add", "POST /v1/convai/knowledge-base/text", "POST /v1/convai/agents/create"
@@ -35,7 +36,7 @@ WISH = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": ["doro
 def open_service(front: Front, tmp_path: Path, recording: Callable[[float], bytes]) -> Callable[..., Served]:
     """Builds a sandbox with faults; nobody judges it, since its answers are wrong on purpose."""
     (tmp_path / "cork.md").write_text("# Cork\nBorn in Cork.")
-    (tmp_path / "dorothy.wav").write_bytes(recording(31))
+    (tmp_path / "dorothy.wav").write_bytes(recording(40))
 
     def make(*rules: str, switches: Switches = USUAL) -> Served:
         state = State(None)
@@ -60,7 +61,7 @@ async def again(keeper: Storykeeper, wants: Callable[..., Wanted]) -> str:
     """A second one, made behind everybody's back with the same marker; its id."""
     plan = keeper.ledger.plan(await planned(keeper))
     assert plan
-    return (await wants(plan).create(keeper.elevenlabs, keeper.ensure.blobs)).id
+    return (await wants(plan).create(keeper.elevenlabs, keeper.ensure.blobs, lambda: None)).id
 
 
 def document(plan: Plan) -> Wanted:
@@ -191,14 +192,14 @@ async def test_what_an_older_plan_asked_for_becomes_what_the_newer_one_says(
         voice, *documents = await keeper.ensure(Direct(), [wanted.voice(old), *wanted.documents(old)])
         agent = wanted.agent(old, wanted.body(old, voice, documents, "gemini-2.5-flash"))
         keeper.ledger.intend(agent.intent())
-        await agent.create(keeper.elevenlabs, keeper.ensure.blobs)
+        await agent.create(keeper.elevenlabs, keeper.ensure.blobs, lambda: None)
         new = await call(keeper, "plan_companion", spec=wish)
         view = await call(keeper, "provision_companion", plan_id=new.plan_id)
         stored = await call(keeper, "get_agent", agent_id=view.agent_id)
         again = await call(keeper, "plan_companion", spec=wish)
 
     assert (view.status, view.warnings[:-1]) == ("done", [])
-    assert (stored.language, stored.conversation_config["tts"]["speed"]) == (wish.language, wish.voice.speed)
+    assert (stored.language, stored.conversation_config["tts"]["speed"]) == (wish.language, voicing.speech(wish).speed)
     assert {step.action for step in again.steps} == {"keep"}
     assert not [warning for warning in again.warnings if warning.startswith("drift")]
     assert len(service.names("agent")) == 1

@@ -48,7 +48,8 @@ def ensuring(stage: Stage, time: Time) -> Ensure:
     """A process's worth of memory: another one knows nothing of the first's nonces."""
     keeper = stage.keeper
     blobs = Blobs(keeper.settings.folder / "blobs")
-    return Ensure(keeper.elevenlabs, keeper.ledger, blobs, PATIENCE, time.clock, time.sleep)
+    clocks = time.clock, time.sleep
+    return Ensure(keeper.elevenlabs, keeper.ledger, blobs, PATIENCE, *clocks, permit=lambda wanted: None)
 
 
 def document(stage: Stage, text: str = "Born in Cork.") -> Wanted:
@@ -142,7 +143,7 @@ async def test_an_intent_of_a_dead_process_is_not_sent_again_but_looked_up(stage
     time = Time()
     wanted = document(stage)
     stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": time.now}))
-    await wanted.create(stage.keeper.elevenlabs, ensuring(stage, time).blobs)
+    await wanted.create(stage.keeper.elevenlabs, ensuring(stage, time).blobs, lambda: None)
     [made] = await ensuring(stage, time)(time, [wanted])
     assert await remote_documents(stage) == [made.id]
     assert stage.faults.sent("POST", TEXT) == 1
@@ -245,7 +246,7 @@ async def test_a_document_is_found_whatever_title_it_has_now(stage: Stage) -> No
     time = Time()
     wanted = document(stage)
     stage.keeper.ledger.intend(wanted.intent().model_copy(update={"nonce": "dead", "intended_at": time.now}))
-    old = await wanted.create(stage.keeper.elevenlabs, ensuring(stage, time).blobs)
+    old = await wanted.create(stage.keeper.elevenlabs, ensuring(stage, time).blobs, lambda: None)
     [made] = await ensuring(stage, time)(time, [wanted.model_copy(update={"name": "A new title"})])
     assert made.id == old.id
     assert stage.faults.sent("POST", TEXT) == 1

@@ -18,6 +18,7 @@ DEFAULTS = {
         "record_voice": False,
         "retention_days": 30,
         "delete_audio": True,
+        "zero_retention_mode": False,
         "conversation_history_redaction": {"enabled": False},
     },
     "platform_settings.call_limits": {"agent_concurrency_limit": 2, "daily_limit": 50, "bursting_enabled": False},
@@ -76,13 +77,6 @@ async def test_hostile_memories_change_nothing_but_a_document(stage: Stage) -> N
     for path in ("conversation_config.agent.prompt.prompt", "platform_settings"):
         assert str(at(hostile, path)).replace("Dorothy Two", "Dorothy") == str(at(calm, path))
     assert "Ignore all previous" not in json.dumps(hostile)
-
-
-async def test_loosening_a_limit_shows_in_the_plan(stage: Stage) -> None:
-    """And in the body, as it was asked for."""
-    said = {"subject": {"name": "D"}, "recordings": [str(EXAMPLE / "recording.mp3")], "privacy": {"max_minutes": 60}}
-    plan = await stage.call("plan_companion", spec=Wish.model_validate(said))
-    assert any("longer than the default" in warning for warning in plan.warnings)
 
 
 # Nested configurations

@@ -36,7 +36,7 @@ KINDS = list(CREATES)
 def folder(tmp_path: Path, recording: Callable[[float], bytes]) -> Path:
     """The files of a companion."""
     (tmp_path / "cork.md").write_text("# Cork\nBorn in Cork.")
-    (tmp_path / "dorothy.wav").write_bytes(recording(31))
+    (tmp_path / "dorothy.wav").write_bytes(recording(40))
     return tmp_path
 
 
@@ -79,7 +79,7 @@ def wants(plan: Plan, kind: str, keeper: Storykeeper) -> Wanted:
 async def again(keeper: Storykeeper, kind: str) -> str:
     """A second one, made behind everybody's back with the same marker; its id."""
     plan = await planned(keeper)
-    return (await wants(plan, kind, keeper).create(keeper.elevenlabs, keeper.ensure.blobs)).id
+    return (await wants(plan, kind, keeper).create(keeper.elevenlabs, keeper.ensure.blobs, lambda: None)).id
 
 
 def comparing(keeper: Storykeeper) -> Reconcile:

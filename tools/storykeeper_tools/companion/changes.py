@@ -1,13 +1,16 @@
-"""A change of a companion: only what is named changes, and lists are added to and taken from."""
+"""A change of a companion: only what is said changes. A spec replaces lists; `Changes` add to them and take from them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from ..errors import BadInput
-from .spec import Line, Name, Part, Status, Wish
+from .spec import Audience, Hidden, Line, Name, Part, Status, Wish
+
+# A schema that has told both at length once needn't do so again.
+_AS_IN_SPEC = WithJsonSchema({"type": "object", "description": "As in a spec"})
 
 
 class VoiceChange(Part):
@@ -19,6 +22,10 @@ class VoiceChange(Part):
 class PrivacyChange(Part):
     max_minutes: Annotated[int, Field(ge=1, le=180)] | None = None
     retention_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    zero_retention: bool | None = None
+    redact: Annotated[list[Hidden], Field(max_length=20)] | None = None
+    daily_visits: Annotated[int, Field(ge=1, le=1000)] | None = None
+    at_once: Annotated[int, Field(ge=1, le=10)] | None = None
 
 
 class Changes(Part):
@@ -29,12 +36,13 @@ class Changes(Part):
     status: Status | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
     wishes: Annotated[str, Field(max_length=1000)] | None = None
+    audience: Annotated[Audience | None, WithJsonSchema({"type": "string"})] = None
     add_memories: Annotated[list[str], Field(max_length=200, description="Files or folders")] = []
-    remove_memories: Annotated[list[str], Field(max_length=200, description="Titles or document ids")] = []
+    remove_memories: Annotated[list[str], Field(max_length=200, description="Titles or ids")] = []
     add_corrections: Annotated[list[Line], Field(max_length=100)] = []
     remove_corrections: Annotated[list[Line], Field(max_length=100)] = []
-    voice: VoiceChange = VoiceChange()
-    privacy: PrivacyChange = PrivacyChange()
+    voice: Annotated[VoiceChange, _AS_IN_SPEC] = VoiceChange()
+    privacy: Annotated[PrivacyChange, _AS_IN_SPEC] = PrivacyChange()
 
 
 def changed(spec: Wish, changes: Changes) -> Wish:
@@ -44,12 +52,21 @@ def changed(spec: Wish, changes: Changes) -> Wish:
         raise BadInput("a correction to remove isn't one of this companion's", next="see its corrections with a plan")
     kept = [line for line in spec.corrections if line not in changes.remove_corrections]
     corrections = [*kept, *(line for line in changes.add_corrections if line not in kept)]
-    whole: dict[str, Any] = spec.model_dump() | _named(changes, "language", "wishes")
+    whole: dict[str, Any] = spec.model_dump() | _named(changes, "language", "wishes", "audience")
     whole["corrections"] = corrections
     whole["subject"] |= _named(changes, "name", "relation", "status")
     whole["voice"] |= changes.voice.model_dump(exclude_none=True)
     whole["privacy"] |= changes.privacy.model_dump(exclude_none=True)
     return Wish.model_validate({name: whole[name] for name in Wish.model_fields})
+
+
+def said_again(before: Wish, spec: Wish) -> Wish:
+    """A spec for a companion that there is already: what it doesn't set stays as it was, within its parts too."""
+    said = spec.model_dump(exclude_unset=True, include=set(Wish.model_fields))
+    whole: dict[str, Any] = before.model_dump(include=set(Wish.model_fields)) | {"companion": spec.companion}
+    for name, value in said.items():
+        whole[name] = whole[name] | value if name in {"subject", "voice", "privacy"} else value
+    return Wish.model_validate(whole)
 
 
 def _named(changes: Changes, *fields: str) -> dict[str, Any]:

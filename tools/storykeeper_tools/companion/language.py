@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -31,13 +32,21 @@ def table(language: str, name: str) -> Mapping[str, Any]:
     return {**_words(DEFAULT).get(name, {}), **found}
 
 
+def named(text: str, name: str, language: str) -> str:
+    """A sentence with a person's name where it says `{name}`, joined as the language joins it: `d'Anne`."""
+    vowel = unicodedata.normalize("NFD", name)[:1].casefold() in tuple("aeiou")
+    for apart, together in table(language, "elision").items() if vowel else ():
+        text = text.replace(apart, together)
+    return text.replace("{name}", name)
+
+
 @cache
 def _words(language: str) -> Mapping[str, Any]:
     known = offered()
     if language not in known:
         raise BadInput(
             f"there is no disclosure text in this language yet; there is in {', '.join(known)}",
-            next=f"choose one of them, or add companion/languages/{language}.toml beside them",
+            next=f"choose one of them, or add companion/languages/{language}.toml as docs/languages.md says",
         )
     return tomllib.loads(_folder().joinpath(f"{language}.toml").read_text(encoding="utf-8"))
 

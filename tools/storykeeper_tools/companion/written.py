@@ -13,8 +13,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import BadInput
-from ..files import label
+from ..errors import BadInput, FileRefused
+from ..files import Files, allow, existing, label, named
 from .consent import misfit
 from .lines import Place, Unreadable, parse
 from .spec import Spec, name_key
@@ -113,13 +113,11 @@ def _one(path: Path) -> Written | list[Fault]:
 
 def _text(path: Path) -> str:
     """Raises Unreadable; its line is 0 where the file as a whole is meant."""
-    if not os.path.isfile(path):
-        raise Unreadable(0, "it isn't there, or is no plain file")
     try:
-        with path.open("rb") as file:
+        with named(path) as file:
             data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise Unreadable(0, f"it can't be read: {error.strerror}") from error
+    except (FileRefused, OSError):
+        raise Unreadable(0, "it isn't there, or is no plain file that may be read") from None
     if len(data) > LARGEST:
         raise Unreadable(0, "it is larger than 1 MB, which no companion needs")
     try:
@@ -164,17 +162,25 @@ def _missing(path: Path, spec: Spec) -> Iterator[tuple[Place, str]]:
     """Files that aren't there, and a consent that can't be right: what would only show once much is done."""
     for kind in ("recordings", "memories"):
         for n, name in enumerate(getattr(spec, kind)):
-            if not os.path.exists(path.parent / name):
+            if existing(path.parent / name) is None:
                 yield (kind, n), f"{kind}: {label(name)} isn't there"
     if spec.consent:
+        if spec.consent.evidence and existing(path.parent / spec.consent.evidence) is None:
+            yield ("consent", "evidence"), f"consent.evidence: {label(spec.consent.evidence)} isn't there"
         wrong = misfit(spec.consent.kind, spec.subject.status, spec.consent.granted_by, spec.subject.name)
         if wrong:
             yield ("consent",), f"consent: {wrong}"
 
 
 def _placed(spec: Spec, folder: Path) -> Spec:
-    placed = {kind: [str(folder / name) for name in getattr(spec, kind)] for kind in ("recordings", "memories")}
-    return spec.model_copy(update=placed)
+    placed: dict[str, Any] = {
+        kind: [str(folder / name) for name in getattr(spec, kind)] for kind in ("recordings", "memories")
+    }
+    if spec.consent and spec.consent.evidence:
+        evidence = str(folder / spec.consent.evidence)
+        placed["consent"] = spec.consent.model_copy(update={"evidence": evidence})
+    # A file says everything: what it leaves out counts as said, and so is taken away.
+    return Spec.model_validate(spec.model_copy(update=placed).model_dump())
 
 
 def _twice(written: Sequence[Written]) -> Iterator[Fault]:
@@ -194,19 +200,20 @@ def _twice(written: Sequence[Written]) -> Iterator[Fault]:
 
 
 def _contents(spec: Spec) -> frozenset[str]:
-    return frozenset(_digest(file) for path in map(Path, spec.recordings) for file in _sounds(path))
+    return frozenset(digest for path in spec.recordings for digest in _digests(path))
 
 
-def _sounds(path: Path) -> list[Path]:
-    return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-
-
-def _digest(path: Path) -> str:
+def _digests(path: str) -> list[str]:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return str(path)  # planning says what is wrong with it
+        files = allow([Path(path)])
+        return [_digest(files, file) for file in files.within(path)]
+    except (BadInput, OSError):
+        return [path]  # planning says what is wrong with it
+
+
+def _digest(files: Files, path: str) -> str:
+    with files.open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _dotted(place: Place) -> str:

@@ -1,13 +1,13 @@
 """The ElevenLabs API, one method per call.
 
-Reads and deletes are repeated when that may help. A create is sent once: the error it ends in says whether the thing
-may have been made all the same (`maybe_done`), and only the saga, which can look it up, sends again.
+Reads, deletes and simulated talks are repeated when that may help. A create is sent once: the error it ends in says
+whether the thing may have been made all the same (`maybe_done`), and only the saga, which can look it up, sends again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
@@ -32,7 +32,10 @@ from .models import (
     LlmList,
     Model,
     ModelList,
+    RagEntries,
+    RagIndex,
     SignedUrl,
+    Simulation,
     Subscription,
     Token,
     User,
@@ -71,6 +74,7 @@ class Limits:
     trying: float = 12.0
     writing: float = 60.0
     cloning: float = 240.0
+    simulating: float = 120.0
     queueing: float = 30.0
 
 
@@ -99,16 +103,24 @@ class ElevenLabs:
     # Voices
 
     async def add_voice(
-        self, name: str, recordings: Sequence[Upload], *, description: str, remove_background_noise: bool = False
+        self,
+        name: str,
+        recordings: Sequence[Upload],
+        *,
+        description: str,
+        remove_background_noise: bool = False,
+        leaving: Callable[[], None] | None = None,
     ) -> AddedVoice:
-        """An instant voice clone. Uses a slot and one of the month's voice changes."""
+        """An instant voice clone. Uses a slot and one of the month's voice changes. `leaving` is called when nothing
+        is waited for any more, and may raise."""
         data = {
             "name": name,
             "description": description,
             "remove_background_noise": "true" if remove_background_noise else "false",
         }
         files = [("files", upload.part()) for upload in recordings]
-        return await self._create("/v1/voices/add", AddedVoice, self.limits.cloning, data=data, files=files)
+        seconds = self.limits.cloning
+        return await self._create("/v1/voices/add", AddedVoice, seconds, leaving=leaving, data=data, files=files)
 
     async def voices(self, **query: str | int | Sequence[str]) -> VoicePage:
         """A page of `GET /v2/voices`: page_size (1 to 100), next_page_token, search, voice_ids, sort, category, ..."""
@@ -138,6 +150,17 @@ class ElevenLabs:
 
     async def delete_document(self, document_id: str, *, force: bool = False) -> None:
         await self._delete(f"{KB}/{segment(document_id)}", {"force": force})
+
+    async def rag_indexes(self, documents: Sequence[str], model: str, *, create: bool) -> dict[str, RagIndex]:
+        """The indexes of at most 100 documents by a model, those that there are; with `create` it makes what is missing,
+        so that it may be said again."""
+        items = [{"document_id": plain_id(id), "create_if_missing": create, "model": model} for id in documents]
+        trying, whole = self.limits.trying, self.limits.reading
+        answer = await self._repeat("POST", f"{KB}/rag-index", trying, whole, json={"items": items})
+        return {id: entry.data for id, entry in self._fit(RagEntries, answer).root.items() if entry.data}
+
+    async def delete_rag_index(self, document_id: str, index_id: str) -> None:
+        await self._delete(f"{KB}/{segment(document_id)}/rag-index/{segment(index_id)}")
 
     # Agents
 
@@ -181,33 +204,52 @@ class ElevenLabs:
         """With its transcript and its audio."""
         await self._delete(f"{CONVERSATIONS}/{segment(conversation_id)}")
 
+    async def simulate(self, agent_id: str, body: Mapping[str, Any]) -> Simulation:
+        """Talk to an agent with a simulated user. It makes nothing, so that it is repeated like a read; a try may last
+        as long as the whole."""
+        path, seconds = f"{AGENTS}/{segment(agent_id)}/simulate-conversation", self.limits.simulating
+        return self._fit(Simulation, await self._repeat("POST", path, seconds, seconds, json=body))
+
     # How a call is made
 
     async def _get(self, path: str, answer: type[Made], query: Query | None = None) -> Made:
-        return self._fit(answer, await self._repeat("GET", path, query or {}))
+        return self._fit(answer, await self._read("GET", path, query))
 
     async def _delete(self, path: str, query: Query | None = None) -> None:
-        await self._repeat("DELETE", path, query or {})
+        await self._read("DELETE", path, query)
 
-    async def _repeat(self, method: str, path: str, query: Query) -> Any:
-        """Send until it works or the limit of a read is reached, whatever part of it is waiting."""
+    async def _read(self, method: str, path: str, query: Query | None) -> Any:
+        return await self._repeat(method, path, self.limits.trying, self.limits.reading, params=_flat(query or {}))
+
+    async def _repeat(self, method: str, path: str, trying: float, whole: float, **content: Any) -> Any:
+        """Send until it works or the whole time is over, whatever part of it is waiting."""
 
         async def once() -> Any:
             if self.link.pace:
-                await _outside(whole, self.link.pace.turn(self.limits.queueing))
-            async with _within(self.limits.trying):
-                return await self.link.exchange(method, path, params=_flat(query))
+                await _outside(limit, self.link.pace.turn(self.limits.queueing))
+            async with _within(trying):
+                return await self.link.exchange(method, path, **content)
 
-        async with _within(self.limits.reading) as whole:
+        async with _within(whole) as limit:
             return await self.retries(once)
 
     async def _create(self, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
         return await self._send("POST", path, answer, seconds, **content)
 
-    async def _send(self, method: str, path: str, answer: type[Made], seconds: float, **content: Any) -> Made:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        answer: type[Made],
+        seconds: float,
+        leaving: Callable[[], None] | None = None,
+        **content: Any,
+    ) -> Made:
         """Exactly one request. Raises with `maybe_done` set when the service may have acted on it."""
         if self.link.pace:
             await self.link.pace.turn(self.limits.queueing)
+        if leaving:
+            leaving()
         async with _within(seconds):
             document = await self.link.exchange(method, path, **content)
         return self._fit(answer, document)

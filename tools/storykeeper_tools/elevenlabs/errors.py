@@ -22,7 +22,6 @@ from ..errors import (
     AuthInvalid,
     AuthMissing,
     BadInput,
-    Busy,
     Conflict,
     MissingPermission,
     NotFound,
@@ -59,7 +58,7 @@ BY_WORD: Mapping[str, type[StorykeeperError]] = {
     "audio_too_short": RecordingRefused,
     "voice_does_not_exist": NotFound,  # a 400 in older answers
     "document_has_dependent_agents": Conflict,
-    "rag_index_not_ready": Busy,
+    "rag_index_not_ready": Unavailable,
     "too_many_concurrent_requests": RateLimited,
     "concurrent_limit_exceeded": RateLimited,
     "rate_limit_exceeded": RateLimited,
@@ -111,7 +110,7 @@ def decipher(
     if issubclass(kind, RateLimited):
         return kind(what, after=retry_after(headers, time.time() if now is None else now))
     if issubclass(kind, (TimedOut, Unavailable)):
-        return kind(what, maybe_done=True)
+        return kind(what, maybe_done=status == 408 or status >= 500)
     return kind(what)
 
 

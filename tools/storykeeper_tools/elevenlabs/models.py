@@ -82,9 +82,37 @@ class Document(Answer):
     type: str
     metadata: DocumentMetadata | None = None
 
+    @property
+    def size(self) -> int:
+        """In bytes, where it is told."""
+        return (self.metadata.size_bytes if self.metadata else None) or 0
+
 
 class DocumentPage(Page):
     documents: list[Document]
+
+
+class RagIndex(Answer):
+    """How far a document's index is: new, created, processing, succeeded, or why there is none."""
+
+    id: str
+    status: str
+
+    @property
+    def state(self) -> str:
+        """The documentation has it in capitals, the schema doesn't."""
+        return self.status.lower()
+
+
+class RagEntry(Answer):
+    """`data` where there is an index."""
+
+    status: str
+    data: RagIndex | None = None
+
+
+class RagEntries(RootModel[dict[str, RagEntry]]):
+    """By document."""
 
 
 class AddedAgent(Answer):
@@ -119,6 +147,17 @@ class Conversation(Answer):
 
 class ConversationPage(Page):
     conversations: list[Conversation]
+
+
+class Turn(Answer):
+    """What one side said; None where it only called a tool."""
+
+    role: str
+    message: str | None = None
+
+
+class Simulation(Answer):
+    simulated_conversation: list[Turn]
 
 
 class SignedUrl(Answer):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import Conflict, NotFound, from_system
-from ..files import private_folder
+from ..errors import Conflict, FileRefused, NotFound, from_system
+from ..files import LARGEST, private_folder
 
 CHUNK = 1024 * 1024
 STAGING_SECONDS = 3600  # nobody is still writing after that
@@ -21,9 +21,11 @@ STAGING_SECONDS = 3600  # nobody is still writing after that
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """A folder of files named by the sha256 of their content, readable by their owner only."""
+    """A folder of files named by the sha256 of their content, readable by their owner only; each of `largest` bytes at
+    most."""
 
     folder: Path
+    largest: int = LARGEST
 
     def open(self, sha256: str) -> BinaryIO:
         """The blob, at its start, seen to be the very bytes that it is named for: what a consent was given to."""
@@ -55,7 +57,7 @@ class Blobs:
     @contextmanager
     def staging(self) -> Generator[Staging]:
         """Stage blobs; those that are new are taken away again when the block fails."""
-        staging = Staging(private_folder(self.folder))
+        staging = Staging(private_folder(self.folder), self.largest)
         try:
             yield staging
         except BaseException:
@@ -66,10 +68,12 @@ class Blobs:
 @dataclass(frozen=True, slots=True)
 class Staging:
     folder: Path
+    largest: int = LARGEST
     new: list[Path] = field(default_factory=list[Path])
 
     def add(self, source: BinaryIO) -> str:
-        """Copy what `source` holds from here on; the name is the hash of exactly the bytes that were copied."""
+        """Copy what `source` holds from here on; the name is the hash of exactly the bytes that were copied. Raises
+        FileRefused for what grows without end while it is read."""
         digest = hashlib.sha256()
         partial = self.folder / f".{secrets.token_hex(8)}"
         try:
@@ -77,6 +81,10 @@ class Staging:
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     copy.write(chunk)
+                    if copy.tell() > self.largest:
+                        raise FileRefused(
+                            "a file grew beyond 2 GiB while it was read", next="call again once it is whole"
+                        )
                 copy.flush()
                 os.fsync(copy.fileno())
             return self._keep(partial, digest.hexdigest())

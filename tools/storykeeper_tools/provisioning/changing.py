@@ -43,6 +43,7 @@ async def change(
     if news.patch:
         if plan.observed.version != (before.version_id or ""):
             raise Conflict("the agent was changed since this plan was drawn", exists=f"agent {known.id} is unchanged")
+        ledger.refuse_revoked(plan.companion)
         ledger.note("change", known)
         await elevenlabs.patch_agent(known.id, news.patch)
         stored = (await elevenlabs.agent(known.id)).model_dump()

@@ -6,7 +6,7 @@ unless the keeper wants it back. What the service or the dashboard added is nobo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .plan import Field
@@ -14,16 +14,19 @@ from .tree import Tree, at, merged, missing, rows, smallest, tree
 
 KNOWLEDGE = "conversation_config.agent.prompt.knowledge_base"
 LLM = "conversation_config.agent.prompt.llm"
+RAG = "conversation_config.agent.prompt.rag"
 _SHOWN, _BEFORE = 160, 30
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`patch` is what to send, nothing when nothing changes; `fields` and `drift` are for people."""
+    """`patch` is what to send, nothing when nothing changes; `fields` and `drift` are for people. `back` are those of the
+    fields that nobody asked to change: they are changed back."""
 
     patch: Tree = field(default_factory=Tree)
     fields: list[Field] = field(default_factory=list[Field])
     drift: list[Field] = field(default_factory=list[Field])
+    back: list[Field] = field(default_factory=list[Field])
 
 
 def edit(sent: Tree, wanted: Tree, stored: Tree, *, removed: Collection[str], overwrite: bool) -> Edit:
@@ -34,17 +37,25 @@ def edit(sent: Tree, wanted: Tree, stored: Tree, *, removed: Collection[str], ov
     base = sent or stored
     lists = _lists(base, wanted, stored, removed, overwrite=overwrite or not sent)
     goal = merged(wanted, lists)
-    asked = [path for path in missing(wanted, base) if path not in {KNOWLEDGE, "tags"}]
+    own = {KNOWLEDGE, "tags"}
+    asked = [path for path in missing(wanted, base) if path not in own]
     gaps = missing(goal, stored)
-    meant = [gap for gap in gaps if overwrite or gap in {KNOWLEDGE, "tags"} or _touches(gap, asked)]
+    meant = [gap for gap in gaps if overwrite or gap in own or _touches(gap, asked)]
     drift = [gap for gap in gaps if gap not in meant]
     patch = smallest(_without(goal, drift), stored) if meant else {}
     lost = _detached(base, wanted, lists)
     return Edit(
         patch=patch,
         fields=[_field(path, stored, goal) for path in meant],
-        drift=[_field(path, wanted, stored) for path in drift] + ([_knows(wanted, lost)] if lost else []),
+        back=[_field(path, stored, goal) for path in meant if path not in own and not _touches(path, asked)],
+        drift=[_field(path, wanted, stored) for path in drift] + ([_lost(wanted, lost)] if lost else []),
     )
+
+
+def foreign_embedding(sent: Tree, stored: Tree) -> str:
+    """By which model an agent looks things up where we never said so: it can't be given what isn't indexed by that."""
+    ours = at(sent, f"{RAG}.enabled") or not at(stored, f"{RAG}.enabled")
+    return "" if ours else str(at(stored, f"{RAG}.embedding_model") or "")
 
 
 def _lists(sent: Tree, wanted: Tree, stored: Tree, removed: Collection[str], *, overwrite: bool) -> Tree:
@@ -78,7 +89,7 @@ def _without(goal: Tree, paths: Collection[str], here: str = "") -> Tree:
 
 def _field(path: str, before: Tree, after: Tree) -> Field:
     if path == KNOWLEDGE:
-        return Field(field=path, before=_names(before), after=_names(after))
+        return _knows(before, after)
     old, new = at(before, path), at(after, path)
     if isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) > _SHOWN:
         start = max(0, next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0) - _BEFORE)
@@ -86,13 +97,24 @@ def _field(path: str, before: Tree, after: Tree) -> Field:
     return Field(field=path, before=old, after=new)
 
 
-def _knows(wanted: Tree, lost: Collection[str]) -> Field:
-    left = {id: item for id, item in _known(wanted).items() if id not in lost}
-    return Field(field=KNOWLEDGE, before=_names(wanted), after=[str(item.get("name")) for item in left.values()])
+def _knows(before: Tree, after: Tree) -> Field:
+    """The documents that only one of them has."""
+    old, new = _known(before), _known(after)
+    return Field(field=KNOWLEDGE, before=_titles(old, but=new), after=_titles(new, but=old))
 
 
-def _names(agent: Tree) -> list[str]:
-    return [str(item.get("name")) for item in _known(agent).values()]
+def _lost(wanted: Tree, lost: Collection[str]) -> Field:
+    return Field(field=KNOWLEDGE, before=[_title(_known(wanted)[id]) for id in lost], after=[])
+
+
+def _titles(items: Mapping[str, Tree], *, but: Collection[str]) -> list[str]:
+    return [_title(item) for id, item in items.items() if id not in but]
+
+
+def _title(item: Tree) -> str:
+    """Of a document of ours without the marker before it."""
+    mark, _, title = str(item.get("name")).partition(" ")
+    return title if title and mark.startswith("keep-") else str(item.get("name"))
 
 
 def _excerpt(text: str, start: int) -> str:

@@ -30,6 +30,7 @@ from ..errors import (
     VoiceNeedsVerification,
     VoiceSlotsFull,
 )
+from .closing import Closing, Shutting, is_closing
 from .database import OutOfReach, insisting
 from .ensure import Run as Port
 from .ledger import Ledger
@@ -73,13 +74,14 @@ class Engine:
     runs: Runs
     worker: Worker
 
-    def submit(self, plan: Plan | Removal, check: Callable[[Plan], object] | None = None) -> Run:
+    def submit(self, plan: Plan | Removal | Closing, check: Callable[[Plan], object] | None = None) -> Run:
         """Start the run of a plan, or join the one that is going on; one that failed or parked goes on.
 
-        A removal takes the place of whatever else is done for its companion; beside it nothing can be submitted.
+        A closing takes the place of whatever else is done for its companion, and a removal that of a closing, too;
+        beside it nothing can be submitted.
         `check` raises for a plan that may not be run any more.
         """
-        if isinstance(plan, Removal):
+        if isinstance(plan, (Removal, Closing)):
             run = self.runs.supersede(plan.plan_id, plan.companion)
         else:
             run = self.runs.submit(plan.plan_id, plan.companion, partial(check, plan) if check else None)
@@ -115,6 +117,7 @@ class Carrying:
     ledger: Ledger
     provisioning: Provisioning
     removing: Removing
+    shutting: Shutting
 
     async def __call__(self, port: Port, run_id: str) -> str:
         """Carry a run to its end; answers the state it ends in. Never raises but when it is stopped."""
@@ -133,6 +136,8 @@ class Carrying:
             await self.provisioning.workspace.check_once()
             if is_removal(run.plan_id):
                 return await self.removing(port, Removal(plan_id=run.plan_id, companion=run.companion))
+            if is_closing(run.plan_id):
+                return await self.shutting(port, Closing(plan_id=run.plan_id, companion=run.companion))
             plan = await insisting(self.ledger.plan, run.plan_id)
             if plan is None:
                 raise NotFound("there is no such plan in this workspace", next="call plan_companion")
@@ -148,8 +153,8 @@ class Carrying:
 
     def _end(self, run: Run, result: Result) -> Run:
         code = result.error["code"] if result.error else ""
-        # What is half forgotten never stays so: whatever keeps it from going on is waited for.
-        removal = is_removal(run.plan_id)
+        # What is half forgotten, or taken back, never stays so: whatever keeps it from going on is waited for.
+        removal = is_removal(run.plan_id) or is_closing(run.plan_id)
         alone = _TRIED_AGAIN | _DELETED_LATER if removal else _TRIED_AGAIN
         if code in alone and (removal or run.attempt < _MOST_ATTEMPTS):
             again = self.runs.clock() + _AGAIN_SECONDS

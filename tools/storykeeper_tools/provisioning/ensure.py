@@ -13,13 +13,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import anyio
 from pydantic import BaseModel
 
 from ..elevenlabs.client import ElevenLabs
-from ..errors import NOTHING_MADE, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
+from ..errors import NOTHING_MADE, NeedsConsent, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
 from .blobs import Blobs
 from .kinds import UNPROVEN, Made, Wanted
 from .ledger import Ledger, Resource
@@ -52,7 +53,8 @@ class Direct:
 class Patience:
     """Seconds. `fresh`: how old an intent may be when its request is sent. `settle`: how long after its intent a dead
     process's request may still take effect. `lag`: how long a lost answer's thing may take to show up in lists.
-    `poll`: between look-ups. `rounds`: how many may pass in which nothing is made; `longest`: the longest wait between two."""
+    `poll`: between look-ups. `rounds`: how many may pass in which nothing is made; `longest`: the longest wait between two.
+    `indexing`: how long documents may take to be indexed."""
 
     fresh: float = 20
     settle: float = 360
@@ -60,6 +62,7 @@ class Patience:
     poll: float = 3
     rounds: int = 8
     longest: float = 120
+    indexing: float = 600
 
 
 SANDBOX_PATIENCE = Patience(fresh=5, settle=8, lag=2, poll=0.2, rounds=8, longest=10)
@@ -76,9 +79,16 @@ class Outcome(BaseModel):
     error: dict[str, str] | None = None
 
 
+def no_voices(wanted: Wanted) -> None:
+    """What may be sent where nobody keeps consents."""
+    if wanted.kind == "voice":
+        raise NeedsConsent("nobody has allowed yet that this voice is cloned")
+
+
 @dataclass(frozen=True, slots=True)
 class Ensure:
-    """Makes things exist once. `clock` is wall time, since intents outlive processes; `ticks` is what nobody can set."""
+    """Makes things exist once. `clock` is wall time, since intents outlive processes; `ticks` is what nobody can set.
+    `permit` raises for what may not be sent."""
 
     elevenlabs: ElevenLabs
     ledger: Ledger
@@ -87,6 +97,7 @@ class Ensure:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     ticks: Callable[[], float] = time.monotonic
+    permit: Callable[[Wanted], None] = no_voices
     _unsent: dict[str, float] = field(default_factory=dict[str, float], repr=False)
     _sending: set[asyncio.Task[Outcome]] = field(default_factory=set["asyncio.Task[Outcome]"], repr=False)
 
@@ -173,7 +184,7 @@ class Ensure:
     async def _request(self, wanted: Wanted, intent: Resource) -> Outcome:
         try:
             made = await wanted.find(self.elevenlabs) if intent.again else None
-            made = made or await wanted.create(self.elevenlabs, self.blobs)
+            made = made or await wanted.create(self.elevenlabs, self.blobs, partial(self.permit, wanted))
         except StorykeeperError as error:
             return self._judge(intent, error)
         return self._keep(intent, made)  # a ledger that can't be written then says nothing of whether it was made

@@ -5,21 +5,20 @@ The journal and the receipt stay, which hold ids and hashes; of a consent, what 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio.to_thread
 
-from ..companion.consent import canonical
+from ..companion.consent import Consent
 from .blobs import Blobs
 from .database import Database
-from .ledger import Resource
+from .ledger import Resource, plain
 from .namesakes import unshared
 from .plan import is_removal
 from .receipts import Agreed, Receipts
 from .runs import Runs
+from .voiced import Voiced
 
 Drop = Callable[[Sequence[str]], Awaitable[None]]
 
@@ -32,6 +31,7 @@ class Erasing:
     runs: Runs
     staged: Blobs
     receipts: Receipts
+    voiced: Voiced
     drop: Drop
 
     def done(self, plan_id: str, marker: str) -> bool:
@@ -57,9 +57,14 @@ class Erasing:
         with self.database.transaction():
             if self.done(plan_id, marker):
                 return
-            agreed = self._consents(companion)
+            known = self.voiced.ledger.companion(companion)
+            beside = self.voiced.consents.beside(known) if known else []
+            agreed = self._consents(companion) + self._alone(beside)
             self.database.query("DELETE FROM plans WHERE companion = ?", companion)
             self.database.query("DELETE FROM resources WHERE marker = ?", marker)
+            self.database.query("DELETE FROM rehearsals WHERE marker = ?", marker)
+            for agent in self.receipts.agents(receipt_id):  # others that spoke in its voice
+                self.database.query("DELETE FROM resources WHERE kind = 'agent' AND remote_id = ?", agent)
             self.database.query("DELETE FROM companions WHERE id = ?", companion)
             self.database.query("DELETE FROM runs WHERE companion = ? AND plan != ?", companion, plan_id)
             self.runs.rename(plan_id, marker)
@@ -68,26 +73,30 @@ class Erasing:
     def resource(self, known: Resource | None, receipt_id: str, doubts: Sequence[str]) -> None:
         """The row of one thing goes, if there still is one, and its receipt is signed."""
         with self.database.transaction():
+            records = [c for c, _ in self.voiced.records(known.marker)] if known and known.kind == "voice" else []
             if known:  # by its id, too: a newer thing may have taken its place
                 row = known.marker, known.kind, known.slot, known.id
                 statement = "DELETE FROM resources WHERE marker = ? AND kind = ? AND slot = ? AND remote_id = ?"
                 self.database.query(statement, *row)
-            self.receipts.close(receipt_id, doubts=doubts)
+            self.receipts.close(receipt_id, consents=self._alone(records), doubts=doubts)
+
+    def record(self, record: Consent, receipt_id: str) -> None:
+        """A consent for a voice on its own, under which there is none."""
+        with self.database.transaction():
+            self.receipts.close(receipt_id, consents=self._alone([record]))
 
     async def scrub(self) -> None:
         await anyio.to_thread.run_sync(self.database.scrub)
 
     def _consents(self, companion: str) -> list[Agreed]:
         """Erase the consents that name the companion; answers what proves that they were recorded."""
-        rows = self.database.query("SELECT id, body FROM consents ORDER BY id")
-        mine = [(id, body) for id, text in rows if (body := json.loads(text)).get("companion") == companion]
-        for id, _ in mine:
-            self.database.query("DELETE FROM consents WHERE id = ?", id)
-        return [
-            Agreed(
-                consent_id=id,
-                granted_at=int(body.get("granted_at") or 0),
-                sha256=hashlib.sha256(canonical(body)).hexdigest(),
-            )
-            for id, body in mine
-        ]
+        rows = self.database.query("SELECT id, body FROM consents WHERE companion = ? ORDER BY id", companion)
+        self.database.query("DELETE FROM consents WHERE companion = ?", companion)
+        return [Agreed.of(id, plain(body)) for id, body in rows]
+
+    def _alone(self, records: Sequence[Consent]) -> list[Agreed]:
+        """Erase those for a voice on its own; what a voice was made under stays as long as the voice."""
+        idle = [record for record in records if not self.voiced.made_under(record)]
+        for record in idle:
+            self.database.query("DELETE FROM consents WHERE id = ?", record.id)
+        return [Agreed.of(record.id, record.body) for record in idle]

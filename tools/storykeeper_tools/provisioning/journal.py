@@ -29,7 +29,20 @@ CREATE TABLE heads (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT 
 _START = "0" * 64
 
 Event = Literal[
-    "intend", "made", "refused", "withdrawn", "adopted", "change", "changed", "delete", "deleted", "gone", "consent"
+    "intend",
+    "made",
+    "refused",
+    "withdrawn",
+    "adopted",
+    "change",
+    "changed",
+    "index",
+    "indexed",
+    "delete",
+    "deleted",
+    "gone",
+    "consent",
+    "revoked",
 ]
 About = Kind | Literal["conversation", "consent", "blob", "companion", "receipt"]
 
@@ -87,11 +100,24 @@ class Journal:
         found = self.database.query("SELECT body FROM journal WHERE chain = ? ORDER BY seq", chain)
         return [Entry.model_validate_json(body) for (body,) in found]
 
+    def exported(self, chain: str) -> list[dict[str, Any]]:
+        """A chain as it is kept, `body` to the letter, and then its signed head; whoever has it can follow the hashes."""
+        rows = self.database.query("SELECT seq, body, hash FROM journal WHERE chain = ? ORDER BY seq", chain)
+        head = self.database.query("SELECT seq, hash, signature FROM heads WHERE chain = ?", chain)
+        entries = [{"seq": seq, "hash": digest, "body": body} for seq, body, digest in rows]
+        return entries + [{"entries": seq, "hash": digest, "signature": signature} for seq, digest, signature in head]
+
     def told(self, kind: About) -> list[Entry]:
         """Every entry about things of a kind, whatever chain it is in."""
         part = f'%"kind":"{kind}"%'
         found = self.database.query("SELECT body FROM journal WHERE body LIKE ? ORDER BY chain, seq", part)
         return [Entry.model_validate_json(body) for (body,) in found]
+
+    def last(self, chain: str, digest: str) -> Event | None:
+        """The last thing that a chain tells of what has this digest."""
+        question = "SELECT body FROM journal WHERE chain = ? AND body LIKE ? ORDER BY seq DESC LIMIT 1"
+        found = self.database.query(question, chain, f'%"digest":"{digest}"%')
+        return Entry.model_validate_json(found[0][0]).event if found else None
 
     def begun(self) -> bool:
         """Whether anything was ever signed."""

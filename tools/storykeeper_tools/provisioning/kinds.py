@@ -4,13 +4,14 @@ of ours, by which it is found again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict
 
+from ..companion.consent import About
 from ..elevenlabs.client import ElevenLabs, Upload
 from ..elevenlabs.models import AddedVoice
 from . import marked
@@ -29,13 +30,16 @@ class Made(BaseModel):
 
 
 class Wanted(BaseModel):
-    """A resource that shall exist once: `marker` and `slot` say which, whatever it is called."""
+    """A resource that shall exist once: `marker` and `slot` say which, whatever it is called. `companion` is whose it
+    is, where it is anybody's, and `consent` what must be allowed before a voice may leave."""
 
     model_config = ConfigDict(frozen=True)
     kind: Kind
     marker: str
     slot: str = ""
     name: str
+    companion: str = ""
+    consent: About | None = None
 
     @property
     def full_name(self) -> str:
@@ -50,7 +54,8 @@ class Wanted(BaseModel):
     def intent(self) -> Resource:
         return Resource(marker=self.marker, kind=self.kind, slot=self.slot, name=self.name)
 
-    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
+    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs, leaving: Callable[[], None]) -> Made:
+        """`leaving` raises for what may not be sent any more."""
         raise NotImplementedError
 
     async def find(self, elevenlabs: ElevenLabs) -> Made | None:
@@ -67,11 +72,17 @@ class WantedVoice(Wanted):
     recordings: tuple[StagedRecording, ...]
     remove_background_noise: bool = False
 
+    def intent(self) -> Resource:
+        """A voice on its own has no plan that would tell what it was cloned from."""
+        sounds = [] if self.companion else [recording.sha256 for recording in self.recordings]
+        return super().intent().model_copy(update={"recordings": sounds})
+
     @property
     def tag(self) -> str:
         return f"[{self.marker}]"
 
-    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
+    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs, leaving: Callable[[], None]) -> Made:
+        leaving()
         with ExitStack() as stack:
             files = [stack.enter_context(await anyio.to_thread.run_sync(blobs.open, r.sha256)) for r in self.recordings]
             uploads = [
@@ -83,6 +94,7 @@ class WantedVoice(Wanted):
                 uploads,
                 description=f"Storykeeper memory companion {self.tag}",
                 remove_background_noise=self.remove_background_noise,
+                leaving=leaving,
             )
         return Made(id=added.voice_id, name=self.name, blocked=_doubt(added))
 
@@ -100,7 +112,8 @@ class WantedDocument(Wanted):
         """`keep-….1a2b3c4d Childhood in Cork`: the service can only search for the start of a name."""
         return f"{self.marker}.{self.memory.sha256[:8]} {self.name}"
 
-    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
+    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs, leaving: Callable[[], None]) -> Made:
+        leaving()
         if self.memory.type == "text":
             text = await anyio.to_thread.run_sync(blobs.read, self.memory.sha256)
             added = await elevenlabs.add_text(self.full_name, text.decode())
@@ -115,7 +128,8 @@ class WantedAgent(Wanted):
     kind: Kind = "agent"
     body: Mapping[str, Any]
 
-    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs) -> Made:
+    async def create(self, elevenlabs: ElevenLabs, blobs: Blobs, leaving: Callable[[], None]) -> Made:
+        leaving()
         added = await elevenlabs.create_agent(self.body)
         return Made(id=added.agent_id, name=self.name)
 

@@ -11,10 +11,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import Busy, Conflict, NotFound
+from ..companion.consent import digest
+from ..errors import Busy, Conflict, NeedsConsent, NotFound
 from .database import Database, spoilt
 from .journal import Event, Journal
 from .plan import Kind, Plan, removal_id
+from .tree import tree
 
 Row = TypeVar("Row", bound=BaseModel)
 # Drawn up again it is the same, so whoever was at the row in the meantime has done nothing.
@@ -41,7 +43,7 @@ class Resource(BaseModel):
     `again` says that one was refused before, so the thing is looked for first, in case it was made all the same;
     `doubted` says that the fate of a request for it was unknown at some time, so that there may be a second one;
     `verified` says that an agent was seen to be stored as it was sent, which is what makes it safe to talk to;
-    `sent` is what of it that was; `before_pause` are the settings to go back to when a pause ends."""
+    `sent` is what of it that was; `recordings` are the sha256 that a voice on its own was cloned from; `before_pause` are the settings to go back to when a pause ends."""
 
     marker: str
     kind: Kind
@@ -58,6 +60,7 @@ class Resource(BaseModel):
     blocked: str = ""
     verified: bool = False
     sent: dict[str, Any] = {}
+    recordings: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +294,11 @@ class Ledger:
 
     # Consents and the workspace
 
-    def keep_consent(self, consent_id: str, body: dict[str, Any], signature: str) -> None:
-        """Raises NotFound where its companion was forgotten while somebody was asked."""
+    def keep_consent(
+        self, consent_id: str, body: dict[str, Any], signature: str, event: Literal["consent", "revoked"] = "consent"
+    ) -> None:
+        """Raises NotFound where its companion was forgotten while somebody was asked, NeedsConsent where a consent was
+        taken back."""
         companion = body.get("companion") or ""
         row = consent_id, json.dumps(body), signature, companion
         statement = (
@@ -302,13 +308,50 @@ class Ledger:
         with self.database.transaction():
             if companion and self.companion(companion) is None:
                 raise NotFound("there is no such companion in this workspace")
+            if event == "consent" and companion:
+                self.refuse_revoked(companion)
             self.database.query(statement, *row)
+            chain = self.consent_chain(companion, consent_id)
+            self.journal.append(chain, event, "consent", id=consent_id, digest=digest({**body, "revoked_at": None}))
+
+    def consent_chain(self, companion: str | None, consent_id: str) -> str:
+        """Where the journal tells of a consent: with its companion, or by itself."""
+        known = self.companion(companion) if companion else None
+        return known.marker if known else consent_id
+
+    def revoked(self, companion: str) -> bool:
+        """Whether the consent to a companion was taken back, which is final until the companion is forgotten."""
+        return any(body.get("revoked_at") for body, _ in self.consents(companion))
+
+    def refuse_revoked(self, companion: str) -> None:
+        """Raise NeedsConsent for a companion whose consent was taken back."""
+        if self.revoked(companion):
+            raise NeedsConsent(
+                f"the consent to {companion} was taken back",
+                exists="what was made is kept, and nobody can talk to it",
+                next=f"retire_companion(companion={companion}, action=forget) deletes it; then a new consent may be given",
+            )
+
+    def owner(self, marker: str) -> Companion | None:
+        """The companion that a marker stands for."""
+        question = "SELECT body FROM companions WHERE body LIKE ?"
+        return next((c for c in self._all(Companion, question, f'%"{marker}"%') if c.marker == marker), None)
 
     def consents(self, companion: str | None) -> list[tuple[dict[str, Any], str]]:
         """Those that name a companion, or those that name none."""
         question = "SELECT body, signature FROM consents WHERE companion = ? ORDER BY id"
         rows = self.database.query(question, companion or "")
-        return [(json.loads(body), signature) for body, signature in rows]
+        return [(plain(body), signature) for body, signature in rows]
+
+    def consents_to(self, sha256: str) -> dict[str, tuple[dict[str, Any], str]]:
+        """Those that name a recording, by their ids, whoever's they are."""
+        found = self.database.query("SELECT id, body, signature FROM consents WHERE body LIKE ?", f'%"{sha256}"%')
+        return {id: (plain(body), signature) for id, body, signature in found}
+
+    def consents_by(self, consent_id: str) -> list[tuple[dict[str, Any], str]]:
+        """The one with an id, if there is one."""
+        rows = self.database.query("SELECT body, signature FROM consents WHERE id = ?", consent_id)
+        return [(plain(body), signature) for body, signature in rows]
 
     def signed(self) -> bool:
         """Whether anything in it was ever signed."""
@@ -331,6 +374,14 @@ class Ledger:
     def _write(self, statement: str, *values: str) -> None:
         with self.database.transaction():
             self.database.query(statement, *values)
+
+
+def plain(body: str) -> dict[str, Any]:
+    """A JSON object; an empty one where somebody spoilt it, which is then no consent."""
+    try:
+        return tree(json.loads(body))
+    except ValueError:
+        return {}
 
 
 def _read(row: type[Row], body: str) -> Row:

@@ -111,6 +111,12 @@ async def _agents(elevenlabs: ElevenLabs, marker: str | None, archived: bool, cu
     return found, page.next_cursor if page.has_more else None
 
 
+def carried(voice: Voice) -> str:
+    """The marker of ours that a voice has; nothing for any other."""
+    found = re.search(rf"\[({_form(None)})\]", voice.description or "")
+    return found[1] if found else ""
+
+
 def _voice(voice: Voice, marker: str) -> Marked:
     return Marked(
         kind="voice",

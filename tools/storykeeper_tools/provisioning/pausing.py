@@ -37,8 +37,13 @@ class Pausing:
                 "ElevenLabs doesn't tell how many talks the agent may have", exists="it isn't paused"
             )
         self.ledger.keep_pause(agent, before)
-        await self._set(agent, stored, CLOSED)
+        await self._set(agent.id, stored, CLOSED)
         self.ledger.note("changed", agent)
+
+    async def hold(self, agent_id: str) -> None:
+        """Pause what the ledger may not know, for good."""
+        stored = (await self.elevenlabs.agent(agent_id)).model_dump()
+        await self._set(agent_id, stored, CLOSED)
 
     async def resume(self, agent: Resource) -> list[str]:
         """Exactly as it was before; a warning where somebody changed it meanwhile, which then stays."""
@@ -47,19 +52,19 @@ class Pausing:
         changed = missing(CLOSED, at(stored, LIMITS)) and missing(before, at(stored, LIMITS))
         if not changed:
             self.ledger.note("change", agent)
-            await self._set(agent, stored, before)
+            await self._set(agent.id, stored, before)
         self.ledger.keep_pause(agent, None)
         return [f"{LIMITS} was changed at ElevenLabs during the pause, and stays so"] if changed else []
 
-    async def _set(self, agent: Resource, stored: Tree, limits: dict[str, Any]) -> None:
+    async def _set(self, agent_id: str, stored: Tree, limits: dict[str, Any]) -> None:
         if not missing(limits, at(stored, LIMITS)):
             return
         patch = {"platform_settings": {"call_limits": limits}}
-        await self.elevenlabs.patch_agent(agent.id, patch)
-        lost = missing(patch, (await self.elevenlabs.agent(agent.id)).model_dump())
+        await self.elevenlabs.patch_agent(agent_id, patch)
+        lost = missing(patch, (await self.elevenlabs.agent(agent_id)).model_dump())
         if lost:
             raise UnexpectedAnswer(
                 f"ElevenLabs did not store {', '.join(lost)} as it was sent",
-                exists=f"agent {agent.id}; here it is paused",
+                exists=f"agent {agent_id}; here it is paused",
                 next="call again, or look at it with get_agent",
             )

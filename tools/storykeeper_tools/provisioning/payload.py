@@ -4,12 +4,15 @@ so every path in here is checked against the official OpenAPI file by the tests.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
 from ..companion.persona import Persona
-from ..companion.spec import Privacy, Voice
+from ..companion.spec import Privacy
+from ..companion.voicing import Speech
+from . import retrieval
 
 HONESTY = (
     "Block any reply in which the agent claims to be a living person, a human or the real person whose memories it "
@@ -35,8 +38,9 @@ def agent(
     marker: str,
     voice_id: str,
     documents: Sequence[DocumentRef],
+    embedding: str,
     llm: str,
-    voice: Voice,
+    speech: Speech,
     privacy: Privacy,
 ) -> dict[str, Any]:
     """The whole body of `POST /v1/convai/agents/create`."""
@@ -48,9 +52,9 @@ def agent(
                 "first_message": persona.first_message,
                 "language": persona.language,
                 "disable_first_message_interruptions": True,
-                "prompt": mind(persona, documents, llm),
+                "prompt": mind(persona, documents, embedding, llm),
             },
-            "tts": tts(persona, voice_id, voice),
+            "tts": tts(persona, voice_id, speech),
             "asr": {"quality": "high", "user_input_audio_format": "pcm_16000"},
             "conversation": {"max_duration_seconds": privacy.max_minutes * 60, "text_only": False},
         },
@@ -58,25 +62,19 @@ def agent(
     }
 
 
-def mind(persona: Persona, documents: Sequence[DocumentRef], llm: str) -> dict[str, Any]:
+def mind(persona: Persona, documents: Sequence[DocumentRef], embedding: str, llm: str) -> dict[str, Any]:
     ending = {"name": "end_call", "description": "", "params": {"system_tool_type": "end_call"}}
     return {
         "prompt": persona.prompt,
         "llm": llm,
         "knowledge_base": [document.item() for document in documents],
-        "rag": {"enabled": False},
+        "rag": retrieval.settings(embedding),
         "built_in_tools": {"end_call": ending},
     }
 
 
-def tts(persona: Persona, voice_id: str, voice: Voice) -> dict[str, Any]:
-    return {
-        "voice_id": voice_id,
-        "model_id": persona.tts_model,
-        "stability": voice.stability,
-        "similarity_boost": voice.similarity_boost,
-        "speed": voice.speed,
-    }
+def tts(persona: Persona, voice_id: str, speech: Speech) -> dict[str, Any]:
+    return {"voice_id": voice_id, "model_id": persona.tts_model, **asdict(speech)}
 
 
 def platform(persona: Persona, privacy: Privacy) -> dict[str, Any]:
@@ -87,12 +85,21 @@ def platform(persona: Persona, privacy: Privacy) -> dict[str, Any]:
             "record_voice": False,
             "retention_days": privacy.retention_days,
             "delete_audio": True,
-            "conversation_history_redaction": {"enabled": False},
+            "zero_retention_mode": privacy.zero_retention,
+            "conversation_history_redaction": redaction(privacy),
         },
-        "call_limits": {"agent_concurrency_limit": 2, "daily_limit": 50, "bursting_enabled": False},
+        "call_limits": {
+            "agent_concurrency_limit": privacy.at_once,
+            "daily_limit": privacy.daily_visits,
+            "bursting_enabled": False,
+        },
         "guardrails": guardrails(persona),
         "overrides": {"conversation_config_override": {"conversation": {"text_only": True}}},
     }
+
+
+def redaction(privacy: Privacy) -> dict[str, Any]:
+    return {"enabled": True, "entities": privacy.redact} if privacy.redact else {"enabled": False}
 
 
 def guardrails(persona: Persona) -> dict[str, Any]:

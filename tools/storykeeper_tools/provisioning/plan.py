@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ..companion import voicing
 from ..companion.consent import canonical
-from ..companion.recordings.preflight import Recording
-from ..companion.spec import Wish, name_key
+from ..companion.recordings.verdict import Recording
+from ..companion.spec import Wish, name_key, slug
 from ..errors import Conflict
 
 Kind = Literal["voice", "document", "agent"]
@@ -20,28 +20,55 @@ _REMOVAL = "forget_"
 
 
 class StagedRecording(BaseModel):
+    """`derived_from` are the sha256 of the files that a prepared cut was taken from."""
+
     sha256: str
     name: str
     mime: str
     seconds: float
+    derived_from: list[str] = []
 
 
 class StagedMemory(BaseModel):
+    """`origins` are, by the names of the files that it came from, hashes of where they lay."""
+
     sha256: str
     title: str
     type: Literal["text", "file"]
     mime: str
+    size: int = 0  # bytes
+    characters: int = 0  # of a text
+    origins: dict[str, str] = {}
+
+
+DOCUMENTS = "documents"
+_LINE = 500  # characters of a text that a plan shows
 
 
 class Field(BaseModel):
-    """A field of an agent, by its path; of long texts only the part from where they differ."""
+    """What changes, before and after: of a spec by its name, of an agent by its path; of an agent's long texts only the
+    part from where they differ."""
 
     field: str
     before: Any
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.field.rpartition('.')[2]}: {said(self.before)} -> {said(self.after)}"
+        if self.field == DOCUMENTS:
+            return f"{self.field}: {self.after}"
+        if self.field.startswith("correction "):
+            return f"{self.field}: {_quoted(self.before or self.after)}"
+        place = self.field.split(".")
+        # `enabled` alone says nothing.
+        name = ".".join(place[-2:]) if place[-1] == "enabled" else place[-1]
+        return f"{name}: {_quoted(self.before)} -> {_quoted(self.after)}"
+
+
+def _quoted(value: object) -> str:
+    """Texts in whole, up to a bound; the rest short."""
+    if not isinstance(value, str):
+        return said(value)
+    return f'"{value}"' if len(value) <= _LINE else f'"{value[:_LINE]}…"'
 
 
 class Step(BaseModel):
@@ -51,7 +78,7 @@ class Step(BaseModel):
     fields: list[Field] = []
 
     def __str__(self) -> str:
-        changed = f" ({'; '.join(map(str, self.fields))})" if self.fields else ""
+        changed = "".join(f"\n  - {field}" for field in self.fields)
         return f"{self.action} {self.kind} '{self.name}'{changed}"
 
 
@@ -69,12 +96,13 @@ class Question(BaseModel):
 
 class Observed(BaseModel):
     """What a change was planned against: the agent and its version, the ids of what somebody deleted at the service,
-    and the documents that are no longer wanted."""
+    the documents that are no longer wanted, and the model by which the agent was told elsewhere to look things up."""
 
     agent: str = ""
     version: str = ""
     gone: list[str] = []
     surplus: list[str] = []
+    embedding: str = ""
 
 
 class Plan(BaseModel):
@@ -125,12 +153,19 @@ class Draft(BaseModel):
         return any(step.action != "keep" for step in self.steps)
 
     def __str__(self) -> str:
-        todo = ", ".join(map(str, self.steps))
-        asks = "".join(f" Question {q.code}: {q.ask}" for q in self.questions)
-        doubts = f" Warnings: {'; '.join(self.warnings)}." if self.warnings else ""
         spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
-        voice = f"voice from {', '.join(self.recordings)}"
-        return f"{self.plan_id} for {self.companion} ({voice}): {todo}. {spends}{doubts}{asks} Next: {self.next}"
+        lines = [
+            f"{self.plan_id} for {self.companion} (voice from {', '.join(self.recordings)}):",
+            *(f"- {step}" for step in self.steps),
+            spends,
+            *_listed("Warnings:", self.warnings),
+            *_listed("Questions:", [f"{q.code}: {q.ask}" for q in self.questions]),
+        ]
+        return "\n".join([*lines, f"Next: {self.next}"])
+
+
+def _listed(head: str, lines: Sequence[str]) -> list[str]:
+    return [head, *(f"- {line}" for line in lines)] if lines else []
 
 
 def contents(hashes: Collection[str]) -> str:
@@ -140,9 +175,8 @@ def contents(hashes: Collection[str]) -> str:
 
 def companion_id(name: str, recordings: Collection[str], taken: Collection[str] = ()) -> str:
     """`dorothy-7f3a`: the same person from the same recordings is the same companion, on every machine."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name_key(name)).strip("-")[:40] or "companion"
     digest = hashlib.sha256(f"{name_key(name)}|{contents(recordings)}".encode()).hexdigest()
-    candidates = (f"{slug}-{digest[:digits]}" for digits in range(4, len(digest)))
+    candidates = (f"{slug(name)}-{digest[:digits]}" for digits in range(4, len(digest)))
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
@@ -212,6 +246,17 @@ def warnings(spec: Wish, recordings: Sequence[Recording], memories: Sequence[Sta
         found.append("there are no memories, so the companion will know almost nothing")
     if recordings and len(spec.recordings) > len(recordings):  # a change brings none
         found.append("the same recording was given more than once; it is sent once")
-    if spec.privacy.max_minutes > 30 or spec.privacy.retention_days > 30:
-        found.append("visits or transcripts are kept longer than the default 30 minutes and 30 days")
+    if spec.privacy.loosened:
+        found.append(f"looser than the default: {', '.join(spec.privacy.loosened)}")
+    return found + manner(spec)
+
+
+def manner(spec: Wish) -> list[str]:
+    """How it speaks, where that isn't as usual and no field shows it."""
+    found: list[str] = []
+    speech = voicing.speech(spec)
+    if speech != voicing.USUAL:
+        found.append(f"it speaks with {speech}, by its audience, wishes and voice settings")
+    if spec.audience == "bereavement" and spec.subject.status == "living":
+        found.append("its audience is bereavement, but its subject is living")
     return found

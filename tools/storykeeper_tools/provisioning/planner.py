@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from ..companion.spec import Wish, name_key
 from ..errors import Busy, Conflict, NotFound, Unavailable, WhichCompanion
 from . import plan as planning
-from . import wanted
+from . import retrieval, wanted
 from .changing import planned
 from .consents import Consents, about
-from .edits import Edit
+from .differing import differences
+from .edits import Edit, foreign_embedding
 from .kinds import Made, Wanted
 from .ledger import Companion, Ledger, Resource
 from .namesakes import Namesakes
 from .observing import Live
-from .plan import Draft, Field, Observed, Plan, Question, Step, said
+from .plan import Draft, Field, Observed, Plan, Question, StagedMemory, Step, said
 from .runs import UNFINISHED, Runs
 from .staging import Staged
 from .tree import at
@@ -38,13 +39,14 @@ class Planner:
 
     def draw(self, companion: str, spec: Wish, staged: Staged, live: Live, *, overwrite: bool = False) -> Draft:
         """Write the plan down and show it. What is already as it is wanted is no new plan."""
+        self.ledger.refuse_revoked(companion)
         made = self.made_of(companion)
         same = self._under_way(companion, spec, staged, overwrite=overwrite)
         if same:
             leaving = _titles(made, same.observed.surplus)
             todo = planning.steps(same, {(r.kind, r.slot) for r in made}, [], leaving)
-            return self._show(same, staged, todo, list(live.unseen))
-        observed = _observed(made, staged, live)
+            return self._show(same, todo, [*_doubts(same, staged), *live.unseen])
+        observed = _observed(made, staged, live, overwrite=overwrite)
         name = self.workspace.name
         plan = Plan(
             plan_id=planning.plan_id(name, companion, spec, staged.hashes, observed, overwrite=overwrite),
@@ -57,16 +59,41 @@ class Planner:
             observed=observed,
             overwrite=overwrite,
         )
-        news = _edit(plan, made, live)
-        standing = {(r.kind, r.slot) for r in made if r.id not in live.gone}
-        todo = planning.steps(plan, standing, news.fields, _titles(made, observed.surplus))
+        todo, notes = self._todo(plan, live)
         known = self.ledger.companion(companion)
         if known and self.finished(known) and all(step.action == "keep" for step in todo):
             plan = plan.model_copy(update={"plan_id": known.plan_id})
+            self._leave_as_it_is(companion)
         else:
             staged.staging.drop(self._keep(plan))
-        notes = [*self._unheard(plan, todo), *drifted(news.drift), *live.unseen]
-        return self._show(plan, staged, todo, notes)
+        return self._show(plan, todo, [*_doubts(plan, staged), *notes])
+
+    def again(self, plan: Plan, live: Live) -> Draft:
+        """A plan that was drawn before, as it would be carried out now."""
+        todo, notes = self._todo(plan, live)
+        return self._show(plan, todo, [*planning.warnings(plan.spec, [], plan.memories), *notes])
+
+    def _todo(self, plan: Plan, live: Live) -> tuple[list[Step], list[str]]:
+        """The steps of a plan, and what there is to know about what it changes."""
+        made, known = self.made_of(plan.companion), self.ledger.companion(plan.companion)
+        news = _edit(plan, made, live)
+        standing = {(r.kind, r.slot) for r in made if r.id not in live.gone}
+        fields = self._told(known, plan, news)
+        todo = planning.steps(plan, standing, fields, _titles(made, plan.observed.surplus))
+        return todo, [*self._passed_on(known, plan), *self._unheard(plan, todo), *drifted(news.drift), *live.unseen]
+
+    def _told(self, known: Companion | None, plan: Plan, news: Edit) -> list[Field]:
+        """What changes about the agent: as the spec says it where that is why, with what drifted and is changed back."""
+        base = self.ledger.plan(known.plan_id) if known and news.fields and self.finished(known) else None
+        words = differences(base, plan) if base else []
+        return [*words, *news.back] if words else news.fields
+
+    def _passed_on(self, known: Companion | None, plan: Plan) -> list[str]:
+        """Who may consent hangs on it, so that nobody is taken for dead without a word."""
+        base, subject = self.ledger.plan(known.plan_id) if known else None, plan.spec.subject
+        if base is None or subject.status == "living" or base.spec.subject.status == "deceased":
+            return []
+        return [f"this says that {subject.name} has died, of whom an earlier plan says that they live; is that so?"]
 
     def _unheard(self, plan: Plan, todo: Sequence[Step]) -> list[str]:
         """What a plan asks for that the voice there is can't be given any more."""
@@ -116,6 +143,13 @@ class Planner:
 
     def made(self, companion: Companion) -> list[Resource]:
         return [resource for resource in self.ledger.resources(companion.marker) if resource.state == "made"]
+
+    def memories_of(self, spec: Wish) -> list[StagedMemory]:
+        """The documents of what a spec may mean, which needn't be known yet."""
+        named = self.ledger.companion(spec.companion) if spec.companion else None
+        known = [named] if named else self.ledger.namesakes(name_key(spec.subject.name))
+        plans = [self.ledger.plan(companion.plan_id) for companion in known]
+        return [memory for plan in plans if plan for memory in plan.memories]
 
     def made_of(self, companion: str) -> list[Resource]:
         """What was made of a companion, which needn't be known yet."""
@@ -202,6 +236,13 @@ class Planner:
                 return set()
             return self.namesakes.replace(name_key(plan.spec.subject.name), plan.companion)
 
+    def _leave_as_it_is(self, companion: str) -> None:
+        """The newest wish is what is made already, so a change that was planned before it is off."""
+        with self.ledger.database.transaction():
+            known = self.ledger.companion(companion)
+            if known and known.planned:
+                self.ledger.keep_companion(known.model_copy(update={"planned": ""}))
+
     def take_up(self, plan: Plan) -> Companion:
         """The companion, made from this plan from now on. Raises Conflict where a newer plan was drawn meanwhile."""
         with self.ledger.database.transaction():
@@ -218,10 +259,8 @@ class Planner:
             self.ledger.keep_companion(now)
         return now
 
-    def _show(self, plan: Plan, staged: Staged, todo: list[Step], notes: list[str]) -> Draft:
+    def _show(self, plan: Plan, todo: list[Step], notes: list[str]) -> Draft:
         asked = [] if self.consents.covering(about(plan)) else [question(plan)]
-        doubts = planning.warnings(plan.spec, staged.judged, staged.memories)
-        doubts += [f"left out: {name}" for name in staged.left_out]
         return Draft(
             plan_id=plan.plan_id,
             companion=plan.companion,
@@ -230,10 +269,16 @@ class Planner:
             recordings=[recording.name for recording in plan.recordings],
             steps=todo,
             cost=planning.cost(todo),
-            warnings=doubts + notes + self.workspace.notes,
+            warnings=[*notes, *self.workspace.notes],
             questions=asked,
             next=("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})",
         )
+
+
+def _doubts(plan: Plan, staged: Staged) -> list[str]:
+    """What a keeper should know about the recordings and memories of a plan."""
+    found = planning.warnings(plan.spec, staged.judged, staged.memories)
+    return [*found, *retrieval.notes(staged.memories), *staged.doubts, *(f"left out: {n}" for n in staged.left_out)]
 
 
 def _companion(plan: Plan, made_at: int) -> Companion:
@@ -248,18 +293,22 @@ def _companion(plan: Plan, made_at: int) -> Companion:
     )
 
 
-def _observed(made: list[Resource], staged: Staged, live: Live) -> Observed:
-    """What a plan rests on, once there is an agent: before that, what exists is found when it is asked for."""
+def _observed(made: list[Resource], staged: Staged, live: Live, *, overwrite: bool) -> Observed:
+    """What a plan rests on. Before there is an agent that is only what isn't wanted any more: all else is found when it
+    is asked for."""
     gone = sorted(resource.id for resource in made if resource.id in live.gone)
+    wanted = {memory.sha256 for memory in staged.memories}
+    surplus = sorted(r.id for r in made if r.kind == "document" and r.slot not in wanted and r.id not in live.gone)
     if live.agent is None:
         if any(resource.kind == "agent" and resource.id not in live.gone for resource in made):
             if not live.unseen:  # it wasn't in the ledger yet when the service was looked at
                 raise Busy("the companion's agent was made just now", exists="see get_companion")
             raise Unavailable(live.unseen[0], exists="what was made is unchanged")
-        return Observed(gone=gone)
-    wanted = {memory.sha256 for memory in staged.memories}
-    surplus = sorted(r.id for r in made if r.kind == "document" and r.slot not in wanted and r.id not in live.gone)
-    return Observed(agent=live.agent.agent_id, version=live.agent.version_id or "", gone=gone, surplus=surplus)
+        return Observed(gone=gone, surplus=surplus)
+    agent = next((resource for resource in made if resource.kind == "agent"), None)
+    embedding = foreign_embedding(agent.sent, live.agent.model_dump()) if agent and not overwrite else ""
+    version = live.agent.version_id or ""
+    return Observed(agent=live.agent.agent_id, version=version, gone=gone, surplus=surplus, embedding=embedding)
 
 
 def _titles(made: list[Resource], ids: Sequence[str]) -> list[str]:
@@ -291,7 +340,6 @@ def drifted(drift: Sequence[Field]) -> list[str]:
 
 
 def question(plan: Plan) -> Question:
-    who, files = plan.spec.subject.name, ", ".join(recording.name for recording in plan.recordings)
-    return Question(
-        code="needs_consent", ask=f"Has {who}, or who may decide for them, agreed to the voice in {files} being cloned?"
-    )
+    subject, files = plan.spec.subject, ", ".join(recording.name for recording in plan.recordings)
+    who = f"{subject.name}, or their guardian," if subject.status == "living" else f"{subject.name}'s executor or heir"
+    return Question(code="needs_consent", ask=f"Has {who} agreed to the voice in {files} being cloned?")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..companion.consent import canonical
+from ..companion.consent import canonical, digest
 from .database import Database
 from .journal import Fault, Journal
 from .plan import Kind
@@ -50,6 +51,11 @@ class Agreed(BaseModel):
     consent_id: str
     granted_at: int
     sha256: str
+
+    @classmethod
+    def of(cls, consent_id: str, body: Mapping[str, object]) -> Agreed:
+        granted = body.get("granted_at")
+        return cls(consent_id=consent_id, granted_at=granted if isinstance(granted, int) else 0, sha256=digest(body))
 
 
 class Receipt(BaseModel):
@@ -139,6 +145,12 @@ class Receipts:
         found = self.database.query("SELECT body FROM receipts WHERE subject = ? AND ended = 1", subject)
         receipts = [Receipt.model_validate_json(body) for (body,) in found]
         return max(receipts, key=lambda receipt: receipt.head[0], default=None)
+
+    def all_of(self, marker: str) -> list[dict[str, Any]]:
+        """Every receipt that was signed for a companion or a part of it, oldest first, with its signature."""
+        rows = self.database.query("SELECT body, signature FROM receipts WHERE ended = 1 ORDER BY id")
+        found = [{"receipt": json.loads(body), "signature": signature} for body, signature in rows]
+        return [row for row in found if row["receipt"]["marker"] == marker]
 
     def verify(self) -> list[Fault]:
         """Every receipt that was edited or taken away; nothing when all are as they were written."""

@@ -27,6 +27,7 @@ from .plan import marker, removal_id
 from .receipts import Item, Receipts, Thing
 from .runs import Result
 from .steps import checked
+from .voiced import Voiced
 from .workspace import Workspace
 
 _ORDER: tuple[Thing, ...] = ("agent", "conversation", "document", "voice")  # first of all, nobody can talk to it
@@ -57,6 +58,7 @@ class Removing:
     workspace: Workspace
     deleting: Deleting
     erasing: Erasing
+    voiced: Voiced
     patience: Patience
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
@@ -103,6 +105,7 @@ class Removing:
         found: list[tuple[Thing, str]] = []
         found.extend((row.kind, row.id) for row in self.ledger.resources(mark) if row.state == "made")
         found.extend((thing.kind, thing.id) for thing in await marked(self.elevenlabs, mark))
+        found.extend(("agent", agent.agent_id) for agent in await self.voiced.others(found))
         agents = {id for kind, id in found if kind == "agent"} | self.receipts.agents(receipt)
         for agent in sorted(agents):
             found.extend(("conversation", id) for id in await conversations(self.elevenlabs, agent))

@@ -12,6 +12,7 @@ from .changing import change, discard
 from .consents import Consents, about
 from .dedupe import dedupe
 from .ensure import Ensure, Run, listing
+from .indexing import index
 from .kinds import Made
 from .observing import observe
 from .plan import Plan, agent_name
@@ -38,6 +39,10 @@ class Provisioning:
             voice, *documents = await self.ensure(run, [wanted.voice(plan), *wanted.documents(plan)])
             so_far.voice, so_far.documents = voice, documents
             _refuse_blocked(voice, documents)
+            embedding = wanted.embedding(plan) or plan.observed.embedding
+            if embedding:
+                ids = [document.id for document in documents]
+                await index(run, self.ensure, ids, embedding, self.ensure.patience.indexing)
             if plan.observed.agent:
                 so_far.agent = Made(id=plan.observed.agent, name=agent_name(plan.spec.subject.name))
                 so_far.warnings = await self._change(run, plan, voice, documents)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Conflict
-from . import confirms, journal, receipts, runs
+from . import confirms, journal, receipts, rehearsed, runs
 from .database import Database, SQLite
 from .keys import KEY
 from .postgres import Link, Postgres
@@ -99,9 +99,14 @@ def _fifth(database: Database) -> None:
     _all(database, _UNTOLD)
 
 
+def _sixth(database: Database) -> None:
+    """What companions said when they were rehearsed."""
+    _all(database, rehearsed.SCHEMA)
+
+
 def _all(database: Database, statements: str) -> None:
     for statement in filter(str.strip, statements.split(";")):
         database.query(statement)
 
 
-_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth)
+_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)

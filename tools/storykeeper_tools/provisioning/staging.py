@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import anyio.from_thread
 import anyio.to_thread
 
-from ..companion.recordings.preflight import Recording
+from ..caller import NOBODY, Caller
+from ..companion.memories.provenance import Entry
+from ..companion.recordings.verdict import Recording
+from ..companion.spec import Wish
 from ..errors import StorykeeperError
 from .blobs import Blobs, Staging
 from .plan import Plan, StagedMemory, StagedRecording
-from .sounds import Sounds
-from .texts import Texts
+from .sounds import Sounds, Telling
+from .texts import NOTHING, Base, Texts
+
+LONG = 4 * 3600.0  # seconds of a recording, of which no more is heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class Staged:
     memories: list[StagedMemory]
     left_out: list[str]
     staging: Staging
+    doubts: list[str] = field(default_factory=list[str])
+    """What a keeper should know about the memories."""
 
     @property
     def hashes(self) -> list[str]:
@@ -38,9 +46,17 @@ class Stager:
     blobs: Blobs
 
     @asynccontextmanager
-    async def staged(self, recordings: Sequence[str], memories: Sequence[str]) -> AsyncGenerator[Staged]:
+    async def staged(
+        self,
+        recordings: Sequence[str],
+        memories: Sequence[str],
+        memory_id: str = "",
+        *,
+        wish: Wish | None = None,
+        base: Base = NOTHING,
+    ) -> AsyncGenerator[Staged]:
         """Stage everything, or raise and keep nothing; also when the block that it is for refuses it."""
-        staged = await anyio.to_thread.run_sync(self._stage, recordings, memories)
+        staged = await anyio.to_thread.run_sync(self._stage, recordings, memories, memory_id, wish, base)
         try:
             yield staged
         except StorykeeperError:
@@ -48,12 +64,10 @@ class Stager:
             raise
 
     @asynccontextmanager
-    async def amended(self, plan: Plan, kept: Sequence[StagedMemory], more: Sequence[str]) -> AsyncGenerator[Staged]:
+    async def amended(self, plan: Plan, wish: Wish, base: Base, more: Sequence[str]) -> AsyncGenerator[Staged]:
         """What a plan has already, with other memories; nothing that isn't new is read again."""
-        async with self.staged([], more) as staged:
-            known = {memory.sha256 for memory in kept}
-            memories = [*kept, *(memory for memory in staged.memories if memory.sha256 not in known)]
-            yield replace(staged, recordings=plan.recordings, memories=memories)
+        async with self.staged([], more, wish=wish, base=base) as staged:
+            yield replace(staged, recordings=plan.recordings)
 
     async def hashes(self, recordings: Sequence[str]) -> list[str]:
         """The sha256 of recordings, which are judged and not kept."""
@@ -61,8 +75,37 @@ class Stager:
             staged.staging.undo()
             return staged.hashes
 
-    def _stage(self, recordings: Sequence[str], memories: Sequence[str]) -> Staged:
+    def _stage(
+        self, recordings: Sequence[str], memories: Sequence[str], memory_id: str, wish: Wish | None, base: Base
+    ) -> Staged:
+        language = wish.language if wish else "en"
         with self.blobs.staging() as staging:
-            heard = self.sounds.stage(staging, recordings)
-            texts, left_out = self.texts.stage(staging, memories)
-            return Staged([s for s, _ in heard], [j for _, j in heard], texts, left_out, staging)
+            heard = self.sounds.stage(staging, recordings, telling(NOBODY))
+            texts = self.texts.stage(staging, memories, memory_id, language=language, base=base)
+            doubts = [*texts.notes, *_doubts(wish, texts.entries)] if wish else texts.notes
+            return Staged([s for s, _ in heard], [j for _, j in heard], texts.memories, texts.left_out, staging, doubts)
+
+
+def _doubts(wish: Wish, entries: Sequence[Entry]) -> list[str]:
+    from ..companion.memories.book import Book  # a start needn't wait for the rules
+    from ..companion.memories.findings import findings, warnings
+    from ..companion.memories.tongue import told_in
+
+    language = told_in((entry.item.text for entry in entries), wish.language)
+    book = Book(wish.subject.name, language, tuple(wish.corrections), tuple(entries))
+    return warnings(findings(book))
+
+
+def telling(caller: Caller) -> Telling:
+    """For a thread of anyio's: tells a caller about recordings that take long, and ends when the call is cancelled."""
+    told = 0.0
+
+    def tell(done: int, total: int, name: str, seconds: float) -> None:
+        nonlocal told
+        anyio.from_thread.check_cancelled()
+        if abs(seconds - told) >= 60:
+            told = seconds
+            part = done + min(0.95, seconds / LONG)
+            anyio.from_thread.run(caller.report, part, total, f"{name}: {seconds / 60:.0f} minutes heard")
+
+    return tell

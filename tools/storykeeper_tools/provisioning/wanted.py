@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..companion import persona
-from . import payload
+from ..companion import persona, voicing
+from . import payload, retrieval
+from .consents import about
 from .kinds import Made, Wanted, WantedAgent, WantedDocument, WantedVoice
 from .plan import Plan, agent_name
 
 
 def voice(plan: Plan) -> Wanted:
-    noise = plan.spec.voice.remove_background_noise
-    name = plan.spec.subject.name
-    return WantedVoice(marker=plan.marker, name=name, recordings=tuple(plan.recordings), remove_background_noise=noise)
+    return WantedVoice(
+        marker=plan.marker,
+        name=plan.spec.subject.name,
+        companion=plan.companion,
+        consent=about(plan),
+        recordings=tuple(plan.recordings),
+        remove_background_noise=plan.spec.voice.remove_background_noise,
+    )
 
 
 def documents(plan: Plan) -> list[Wanted]:
-    return [WantedDocument(marker=plan.marker, slot=m.sha256, name=m.title, memory=m) for m in plan.memories]
+    return [
+        WantedDocument(marker=plan.marker, slot=m.sha256, name=m.title, companion=plan.companion, memory=m)
+        for m in plan.memories
+    ]
 
 
 def agent(plan: Plan, body: dict[str, Any]) -> Wanted:
-    return WantedAgent(marker=plan.marker, name=agent_name(plan.spec.subject.name), body=body)
+    name = agent_name(plan.spec.subject.name)
+    return WantedAgent(marker=plan.marker, name=name, companion=plan.companion, body=body)
+
+
+def embedding(plan: Plan) -> str:
+    """The model by which the agent looks its documents up; empty where it has all of them in mind."""
+    return retrieval.embedding(plan.spec.language, plan.memories)
 
 
 def body(plan: Plan, voice: Made, documents: Sequence[Made], llm: str) -> dict[str, Any]:
@@ -33,7 +48,8 @@ def body(plan: Plan, voice: Made, documents: Sequence[Made], llm: str) -> dict[s
         marker=plan.marker,
         voice_id=voice.id,
         documents=[payload.DocumentRef(**d.model_dump(include={"id", "name", "type"})) for d in documents],
+        embedding=embedding(plan),
         llm=llm,
-        voice=plan.spec.voice,
+        speech=voicing.speech(plan.spec),
         privacy=plan.spec.privacy,
     )

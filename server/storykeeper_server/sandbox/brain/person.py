@@ -11,7 +11,7 @@ from .languages import telling
 _NAME = r"(?P<name>[^\W\d_a-z][\w\u2019'-]*(?: (?:van |von |de |da |la )?[^\W\d_a-z][\w\u2019'-]*){0,3})"
 _NOT = r"(?!An? |The |Not |AI\b|KI\b)"
 _PROMPT = (
-    re.compile(r'"name"\s*:\s*"(?P<name>[^"\\]{1,60})"'),
+    re.compile(r'"name"\s*:\s*"(?P<name>(?:[^"\\]|\\"){1,80})"'),
     re.compile(rf"(?:[Yy]ou are|Du bist|Sie sind|Eres|Tu es|Vous êtes|Sei|Você é|Tu és) {_NOT}{_NAME}"),
     re.compile(r"你是(?P<name>[\u4e00-\u9fff]{2,4})(?=[\uff0c\u3002,.、])"),
 )
@@ -43,7 +43,7 @@ def person(settings: Row) -> Person:
 
 def _search(patterns: tuple[re.Pattern[str], ...], text: str) -> str:
     found = (pattern.search(text) for pattern in patterns)
-    return next((match["name"].strip() for match in found if match), "")
+    return next((match["name"].replace('\\"', '"').strip() for match in found if match), "")
 
 
 def _of_agent(name: str) -> str:

@@ -1,103 +1,137 @@
-"""Memories as knowledge documents: the texts as they are, split where they are too long, never cut."""
+"""The memory book as Markdown documents: every memory whole, under its line of provenance, and none of them cut.
+
+A file's memories make one document, or several where they are longer than one may be. A memory that is corrected or
+added changes the document that it stands in, and no other.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import PurePath
-from typing import Literal
 
 from ...errors import BadInput
+from . import provenance
+from .item import Item
+from .provenance import Entry
+from .reading import blocks
+from .splitting import Cut, Run, pieces, runs
 
 LONGEST = 100_000
-TEXT_TYPES = frozenset({".md", ".markdown", ".txt"})
-FILE_TYPES = {
-    ".pdf": (b"%PDF-", "application/pdf"),
-    ".docx": (b"PK\x03\x04", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-    ".epub": (b"PK\x03\x04", "application/epub+zip"),
-}
-READABLE = TEXT_TYPES | set(FILE_TYPES)
+"""Characters of a document; an account of ElevenLabs may hold 300,000 of them for each agent without retrieval."""
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+)$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """One document to be: a text, or a file that ElevenLabs reads itself."""
+class Document:
+    """`source` is the file that its memories come from, and `title` is made of that alone: no memory says its name."""
 
     title: str
-    type: Literal["text", "file"]
-    data: bytes
-    mime: str = "text/plain"
+    source: str
+    text: str
+
+    @property
+    def data(self) -> bytes:
+        return self.text.encode("utf-8", "replace")
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def read(path: str, data: bytes) -> list[Memory]:
-    """The documents of one file. Raises BadInput for an empty, undecodable or unknown one."""
-    name = PurePath("".join(c for c in PurePath(path).name if c.isprintable()))
-    kind = name.suffix.lower()
-    if kind in FILE_TYPES:
-        magic, mime = FILE_TYPES[kind]
-        if not data.startswith(magic):
-            raise BadInput(f"'{name.name}' is not the {kind[1:].upper()} file that its name says")
-        return [Memory(title(name.stem), "file", data, mime)]
-    if kind not in TEXT_TYPES:
-        raise BadInput(
-            f"'{name.name}' is not a kind of memory that is read", next="give .md, .txt, .pdf, .docx or .epub"
-        )
-    text = decode(data, name.name)
-    heading = re.match(r"\s*#\s+(.+)", text)
-    return texts(title(heading[1] if heading else name.stem), text, name.name)
+def documents(entries: Sequence[Entry], before: Sequence[str] = (), longest: int = LONGEST) -> list[Document]:
+    """A book's documents. Where they go on from one to the next is as in those of `before`, as far as it can be."""
+    sources: dict[str, list[Entry]] = {}
+    for entry in entries:
+        sources.setdefault(entry.item.source, []).append(entry)
+    cuts = _cuts(before)
+    return [document for source, own in sources.items() for document in _documents(source, own, cuts, longest)]
 
 
-def texts(heading: str, text: str, what: str) -> list[Memory]:
-    """One document, or as many as it takes; together they are the text, letter for letter."""
+def parse(*texts: str) -> list[Item]:
+    """The memories that documents hold, letter for letter; `at` counts them by source."""
+    return [entry.item for entry in entries(*texts)]
+
+
+def entries(*texts: str) -> list[Entry]:
+    """The book's entries that documents hold. What was never written by a book is taken apart at its blank lines."""
+    found: list[provenance.Read] = []
+    for text in texts:
+        known = provenance.read(text)
+        found += known or [provenance.Read(provenance.entry(item)) for item in blocks.items(text, "memories.md")]
+    return list(_placed(provenance.joined(found)))
+
+
+def holds(text: str) -> bool:
+    """Whether a text is a document of a book."""
+    return bool(provenance.read(text))
+
+
+def plain(heading: str, text: str, what: str, longest: int = LONGEST) -> list[Document]:
+    """A text that is no book, as it is: one document, or as many as it takes, that join to it letter for letter."""
     if "\0" in text:
         raise BadInput(f"'{what}' is not text", next="give the text itself, as .md or .txt")
     if not text.strip():
         raise BadInput(f"'{what}' is empty", next="write something into it, or leave it out")
-    parts = split(text)
-    numbered = [heading] if len(parts) == 1 else [f"{heading} ({n} of {len(parts)})" for n in range(1, len(parts) + 1)]
-    return [Memory(t, "text", part.encode()) for t, part in zip(numbered, parts, strict=True)]
-
-
-def decode(data: bytes, what: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"'{what}' is not UTF-8 text", next="save it as UTF-8 and call again") from error
-    return text
-
-
-def split(text: str, longest: int = LONGEST) -> list[str]:
-    """Parts of at most `longest` characters that join to the text; at blank lines where there are any."""
-    parts: list[str] = []
-    rest = text
-    while len(rest) > longest:
-        cut = _boundary(rest, longest)
-        parts.append(rest[:cut])
-        rest = rest[cut:]
-    return [*parts, rest]
-
-
-def _boundary(text: str, longest: int) -> int:
-    window = text[:longest]
-    for mark in ("\n\n", "\n", ". ", " "):
-        found = window.rfind(mark)
-        if found > 0:
-            return found + len(mark)
-    return longest
+    return [Document(_part(title(heading), n), what, part) for n, part in enumerate(pieces(text, longest), 1)]
 
 
 def title(words: str) -> str:
-    """A document's title from its first heading, or from its file's name: `the-bakery` is `The bakery`."""
+    """A document's title from a file's name: `the-bakery` is `The bakery`."""
     words = re.sub(r"[-_\s]+", " ", "".join(c for c in words if c.isprintable())).strip()
     return (words[:1].upper() + words[1:])[:80] or "Memories"
 
 
-def about(text: str, topic: str) -> list[str]:
-    """The paragraphs that mention a topic, in order."""
-    wanted = topic.casefold()
-    return [p.strip() for p in re.split(r"\n\s*\n", text) if wanted in p.casefold()]
+def called(source: str) -> str:
+    """A document's title from the name that a file goes by: `2019/notes.md` is `2019, notes`."""
+    return title(str(PurePath(source).with_suffix("")).replace("/", ", "))
+
+
+def _documents(source: str, own: Run, cuts: Sequence[Cut], longest: int) -> Iterator[Document]:
+    name = called(source)
+    texts = [text for run in runs(own, longest, cuts) for text in _texts(run, longest)]
+    for n, text in enumerate(texts, 1):
+        yield Document(_part(name, n), source, text)
+
+
+def _part(name: str, n: int) -> str:
+    return name if n == 1 else f"{name} ({n})"
+
+
+def _texts(run: Run, longest: int) -> list[str]:
+    """A document's text; several where one memory alone is too long for it."""
+    whole = "\n".join(provenance.written(entry, entry.item.text) for entry in run)
+    if len(run) > 1 or len(whole) <= longest:
+        return [whole]
+    [entry] = run
+    room = longest - len(provenance.line(entry, 999, 999)) - 2
+    if "!--" in entry.item.text:
+        room = room * 4 // 5  # what is guarded in it grows by a fourth at most
+    parts = pieces(entry.item.text, max(1, room))
+    return [provenance.written(entry, part, n, len(parts)) for n, part in enumerate(parts, 1)]
+
+
+def _cuts(before: Sequence[str]) -> list[Cut]:
+    """Where documents of one source follow each other."""
+    known = [found for text in before if (found := provenance.read(text))]
+    return [
+        (first[-1].entry.id, second[0].entry.id)
+        for first, second in pairwise(known)
+        if first[-1].entry.item.source == second[0].entry.item.source
+    ]
+
+
+def _placed(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """With their places and the headings that they stand under."""
+    seen: dict[str, int] = {}
+    headings: dict[str, str] = {}
+    for entry in entries:
+        source = entry.item.source
+        seen[source] = seen.get(source, 0) + 1
+        for found in _HEADING.findall(entry.item.text):
+            headings[source] = found.rstrip(" \t#")
+        item = replace(entry.item, at=seen[source], unit="paragraph", title=headings.get(source, ""))
+        yield replace(entry, item=item)

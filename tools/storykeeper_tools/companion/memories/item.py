@@ -33,7 +33,7 @@ class Item:
     @property
     def id(self) -> str:
         """The same memory keeps its id wherever it stands; one that is written anew is another."""
-        return "m-" + hashlib.sha256((self.key or folded(self.text)).encode()).hexdigest()[:10]
+        return "m-" + hashlib.sha256((self.key or folded(self.text) or self.text).encode()).hexdigest()[:10]
 
     @property
     def where(self) -> str:

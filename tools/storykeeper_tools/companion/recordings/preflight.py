@@ -1,164 +1,107 @@
-"""What a recording really is: decoded, not believed. Decides by decoded duration, sample rate, channels and format."""
+"""What a recording really is: decoded elsewhere, measured, and judged here.
+
+Plans look at the same bytes again and again, so what was measured is remembered by the hash of the content.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
-from pydantic import BaseModel
+from .isolation import Broken, Tick, TookTooLong, quiet, run
+from .measures import Measures
+from .sniffing import HEAD, kind
+from .timeline import Timeline, unpack
 
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-
-Verdict = Literal["good", "usable", "refused"]
-SHORTEST, SHORT, LONG = 30.0, 60.0, 180.0
-LOWEST_RATE = 16_000
-LONGEST_DECODED = 4 * 3600.0
-
-
-class Finding(BaseModel):
-    code: str
-    what: str
-    do: str
+REMEMBERED = 4096
+CHUNK = 1024 * 1024
 
 
-class Recording(BaseModel):
-    """`seconds` counts decoded sound, whatever the header says."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`timeline` is there when it was asked for, and the recording could be measured."""
 
-    name: str
-    format: str
-    mime: str
-    seconds: float
-    sample_rate: int
-    channels: int
-    verdict: Verdict
-    findings: list[Finding]
-
-    def __str__(self) -> str:
-        facts = f"{self.name}: {self.verdict}, {self.seconds:.0f} s, {self.sample_rate} Hz, {self.format}"
-        return "; ".join([facts, *(f"{f.what}: {f.do}" for f in self.findings)])
+    sha256: str
+    measures: Measures
+    timeline: Timeline | None = None
 
 
-def sniff(head: bytes) -> tuple[str, str] | None:
-    """Decoder and media type by the first bytes; only these decoders are ever started."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return "wav", "audio/wav"
-    if head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}:
-        return "aiff", "audio/aiff"
-    if head[4:8] == b"ftyp":
-        return "mp4", "audio/mp4"
-    for magic, found in (
-        (b"fLaC", ("flac", "audio/flac")),
-        (b"OggS", ("ogg", "audio/ogg")),
-        (b"\x1a\x45\xdf\xa3", ("matroska", "audio/webm")),
-        (b"ID3", ("mp3", "audio/mpeg")),
-    ):
-        if head.startswith(magic):
-            return found
-    return _sync(head)
+class Memory:
+    """Measures by the hash of what they were measured of; the oldest are forgotten."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._known: OrderedDict[str, Measures] = OrderedDict()
+        self._most, self._lock = most, threading.Lock()
+
+    def get(self, sha256: str) -> Measures | None:
+        with self._lock:
+            return self._known.get(sha256)
+
+    def keep(self, sha256: str, measures: Measures) -> None:
+        with self._lock:
+            self._known[sha256] = measures
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
 
 
-def _sync(head: bytes) -> tuple[str, str] | None:
-    """MP3 and AAC streams start with eleven set bits; the layer bits tell them apart (AAC has none)."""
-    if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    return ("aac", "audio/aac") if head[1] & 0x06 == 0 else ("mp3", "audio/mpeg")
+# One for the process: the same bytes measure the same, whoever asks.
+_MEMORY = Memory()
 
 
-def inspect(file: BinaryIO, name: str) -> Recording:
-    """Decode a recording and judge it. Blocking: call it in a thread. The file is left at its start."""
-    file.seek(0)
-    found = sniff(file.read(16))
-    file.seek(0)
+def hear(file: BinaryIO, *, timeline: bool = False, tick: Tick = quiet) -> Heard:
+    """Measure a recording, by the descriptor that is open; whatever is wrong with it is among its measures.
+
+    Blocking. The file is left at its start.
+    """
+    sha256, facts = _digest(file), _facts(file)
+    known = None if timeline else _MEMORY.get(sha256)
+    if known:
+        return Heard(sha256, known)
+    measures, chart = _measured(file, tick, timeline=timeline)
+    # Else somebody wrote to it, and these are the measures of nothing; or the next try may come farther.
+    if _facts(file) == facts and measures.trouble != "stopped":
+        _MEMORY.keep(sha256, measures)
+    return Heard(sha256, measures, chart)
+
+
+def _measured(file: BinaryIO, tick: Tick, *, timeline: bool) -> tuple[Measures, Timeline | None]:
+    found = kind(lambda start: os.pread(file.fileno(), HEAD, start))
     if found is None:
-        return _refused(name, "unknown", "", "not_audio", "this is not a recording in a known format")
+        return Measures(trouble="not_audio"), None
+    known = {"format": found.format, "mime": found.mime, "size": _facts(file)[0]}
     try:
-        seconds, rate, channels = _measure(file, found[0])
-    except (ValueError, OSError, LookupError):
-        return _refused(name, *found, "undecodable", "this recording can't be decoded")
-    finally:
-        file.seek(0)
-    findings, verdict = judge(seconds, rate, channels)
-    return Recording(
-        name=name,
-        format=found[0],
-        mime=found[1],
-        seconds=round(seconds, 2),
-        sample_rate=rate,
-        channels=channels,
-        verdict=verdict,
-        findings=findings,
-    )
+        answer, attached = _tried(file, tick, timeline=timeline)
+        return Measures.model_validate(known | answer), unpack(attached) if attached else None
+    except Broken as error:
+        return Measures.model_validate(known | {"trouble": "stopped", "why": str(error)}), None
+    except ValueError:
+        return Measures.model_validate(known | {"trouble": "undecodable"}), None
 
 
-def judge(seconds: float, rate: int, channels: int) -> tuple[list[Finding], Verdict]:
-    """Findings and verdict for what was measured."""
-    refusals = list(_refusals(seconds, rate))
-    hints = list(_hints(seconds, channels))
-    if refusals:
-        return refusals, "refused"
-    return hints, "usable" if hints else "good"
-
-
-def _refusals(seconds: float, rate: int) -> Iterator[Finding]:
-    if seconds == 0:
-        yield Finding(code="audio_empty", what="it holds no sound", do="give another recording")
-    elif seconds < SHORTEST:
-        yield Finding(
-            code="too_short",
-            what=f"{seconds:.0f} s is less than {SHORTEST:.0f} s",
-            do="give one to two minutes of speech",
-        )
-    if seconds and rate < LOWEST_RATE:
-        yield Finding(
-            code="low_rate",
-            what=f"{rate} Hz is telephone quality",
-            do=f"find an original with at least {LOWEST_RATE} Hz",
-        )
-
-
-def _hints(seconds: float, channels: int) -> Iterator[Finding]:
-    if seconds < SHORT:
-        yield Finding(code="short", what="it is under a minute", do="one to two minutes make a better likeness")
-    if seconds > LONG:
-        yield Finding(code="long", what="it is over three minutes", do="the best one to three minutes are enough")
-    if channels > 2:
-        yield Finding(code="channels", what=f"it has {channels} channels", do="mix it down to one")
-
-
-def _refused(name: str, format: str, mime: str, code: str, what: str) -> Recording:
-    finding = Finding(code=code, what=what, do="give the original recording as WAV, MP3, M4A, FLAC, Ogg or WebM")
-    return Recording(
-        name=name,
-        format=format,
-        mime=mime,
-        seconds=0,
-        sample_rate=0,
-        channels=0,
-        verdict="refused",
-        findings=[finding],
-    )
-
-
-def _measure(file: BinaryIO, format: str) -> tuple[float, int, int]:
-    """Seconds decoded, rate, channels. What decodes before a break counts; nothing at all is an error."""
-    import av  # brings FFmpeg; only wanted once there is a recording
-    from av.error import FFmpegError
-
-    samples, rate, channels = 0, 0, 0
+def _tried(file: BinaryIO, tick: Tick, *, timeline: bool) -> tuple[dict[str, Any], bytes]:
+    """Once more where it stopped: memory may have been short for a moment."""
     try:
-        with av.open(file, format=format, metadata_errors="ignore") as container:
-            for frame in _frames(container):
-                samples, rate, channels = samples + frame.samples, frame.sample_rate, len(frame.layout.channels)
-                if samples > LONGEST_DECODED * rate:
-                    break
-    except FFmpegError:
-        if not samples:
-            raise ValueError("nothing could be decoded") from None
-    return (samples / rate if rate else 0.0), rate, channels
+        return run("measure", {"timeline": timeline}, reading=[file], tick=tick)
+    except TookTooLong:
+        raise
+    except Broken:
+        return run("measure", {"timeline": timeline}, reading=[file], tick=tick)
 
 
-def _frames(container: Any) -> Iterator[AudioFrame]:
-    if not container.streams.audio:
-        raise LookupError("there is no sound in it")
-    yield from container.decode(audio=0)
+def _digest(file: BinaryIO) -> str:
+    """The sha256 of everything; the file is left at its start."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _facts(file: BinaryIO) -> tuple[int, int, int]:
+    facts = os.fstat(file.fileno())
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

@@ -1,0 +1,134 @@
+"""How companions and consents are shown: their state in a word, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from .companion.consent import Consent, Granting
+from .companion.spec import ConsentKind
+from .errors import Conflict, StorykeeperError
+from .provisioning.ensure import title
+from .provisioning.ledger import Companion
+from .provisioning.runs import Run
+
+Standing = Literal[
+    "planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed", "paused", "forgetting"
+]
+
+
+class DocumentView(BaseModel):
+    id: str
+    name: str
+    type: str
+
+
+class CompanionView(BaseModel):
+    companion: str
+    name: str
+    workspace: str
+    status: Standing
+    plan_id: str
+    voice_id: str | None
+    documents: list[DocumentView]
+    agent_id: str | None
+    done: list[str]
+    memories: list[str]
+    warnings: list[str]
+    next: str
+
+    def __str__(self) -> str:
+        ids = [f"voice {self.voice_id}"] if self.voice_id else []
+        ids += [f"agent {self.agent_id}"] if self.agent_id else []
+        documents = ", ".join(f"'{title(d.name)}' {d.id}" for d in self.documents)
+        said = f"{self.companion} ({self.name}) is {self.status}: {', '.join(ids) or 'nothing made yet'}."
+        lines = [*self.memories, said, f"Documents: {documents}" if documents else "", *self.warnings]
+        return "\n".join([*filter(None, lines), f"Next: {self.next}"])
+
+
+class CompanionRow(BaseModel):
+    companion: str
+    name: str
+    status: Standing
+    agent_id: str | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        reason = f" ({self.why})" if self.why else ""
+        agent = f", agent {self.agent_id}" if self.agent_id else ""
+        return f"{self.companion} ({self.name}): {self.status}{reason}{agent}"
+
+
+class CompanionList(BaseModel):
+    companions: list[CompanionRow]
+    workspace: str
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.companions)) or f"No companions in the workspace '{self.workspace}' yet."
+
+
+class ConsentView(BaseModel):
+    consent_id: str
+    kind: ConsentKind
+    granted_by: str
+    granting: Granting
+    recordings: int
+    next: str
+
+    def __str__(self) -> str:
+        return f"{self.consent_id}: {self.kind} consent of {self.granted_by}, {self.granting}. Next: {self.next}"
+
+
+def consent_view(consent: Consent) -> ConsentView:
+    return ConsentView(
+        consent_id=consent.id,
+        kind=consent.kind,
+        granted_by=consent.granted_by,
+        granting=consent.granting,
+        recordings=len(consent.recordings),
+        next="provision_companion" if consent.companion else "clone_voice",
+    )
+
+
+def resuming(error: StorykeeperError, run: Run) -> str:
+    """How a run goes on that met an error: those that wait for somebody are said again once they have done it."""
+    if run.again_at is not None:
+        return "it is tried again by itself in a minute while a Storykeeper is open; get_companion shows how it stands"
+    if run.state == "parked":
+        return f"{error.next}; then call provision_companion(plan_id={run.plan_id}) again"
+    return error.next
+
+
+def forgetting(companion: Companion) -> str:
+    return f"retire_companion(companion={companion.id}, action=forget) deletes it for good"
+
+
+def reason(status: Standing, run: Run | None) -> str:
+    """What keeps a run from being done."""
+    error = run.result.error if run and run.result else None
+    return f"{error['code']}: {error['what']}" if error and status in {"failed", "parked"} else ""
+
+
+def following(status: Standing, companion: Companion, run: Run | None) -> str:
+    again = f"provision_companion(plan_id={companion.plan_id})"
+    settled = {
+        "done": f"get_signed_url(of={companion.id}) gives a URL to talk to it",
+        "paused": f"retire_companion(companion={companion.id}, action=resume) lets people talk to it again",
+        "forgetting": f"retire_companion(companion={companion.id}, action=forget) waits until it is gone",
+    }
+    if status in settled:
+        return settled[status]
+    if status in {"queued", "running"}:
+        return f"call {again} again to wait, or get_companion to look; it goes on while a Storykeeper is open"
+    if status == "waiting_for_worker":
+        return (
+            "it is paused, and goes on when an assistant with Storykeeper or `storykeeper worker` is started;"
+            f" call {again} to go on here"
+        )
+    if status == "parked" and run:
+        alone = " by itself in a minute while a Storykeeper is open" if run.again_at else f" when {again} is called"
+        return f"it waits ({run.reason}) and goes on{alone}; what exists is kept and nothing is made twice"
+    if run and run.result and run.result.error and run.result.error["code"] == Conflict.code:
+        return "plan it again with plan_companion; what exists is kept and nothing is made twice"
+    return f"call {again}; what exists is kept and nothing is made twice"
