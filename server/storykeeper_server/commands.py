@@ -66,7 +66,7 @@ async def show(arguments: argparse.Namespace) -> int:
             signed = {"signed_url": link.signed_url, "expires_at": link.expires_at} if link else {}
             print_json({**view.model_dump(mode="json"), **signed})
         else:
-            print_text("\n".join([*view.memories, described(view, link, embedded=arguments.sandbox)]))
+            print_text("\n".join([*view.memories, described(view, link, embedded=keeper.settings.sandbox)]))
     return 0
 
 

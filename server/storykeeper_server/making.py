@@ -169,7 +169,7 @@ async def _conclude(
         shown = _finished(view, link.signed_url if link else None, link.expires_at if link else None)
         print_json({**shown, "rehearsal": rehearsal and {key: rehearsal[key] for key in ("passed", "failed", "next")}})
     else:
-        print_text(described(view, link, embedded=arguments.sandbox, rehearsal=_rehearsed(view, rehearsal)))
+        print_text(described(view, link, embedded=keeper.settings.sandbox, rehearsal=_rehearsed(view, rehearsal)))
     return 0 if view.status == "done" else STILL_GOING
 
 
