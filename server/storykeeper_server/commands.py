@@ -25,6 +25,7 @@ from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
+from .starting import unswept
 from .terminal import described
 from .wiring import Storykeeper, settings, wire
 from .wording import commanded
@@ -106,8 +107,9 @@ async def verify(arguments: argparse.Namespace) -> int:
 
 async def mcp(arguments: argparse.Namespace) -> int:
     """Serve until the client goes. Nothing but protocol may reach stdout, so prints are led to stderr."""
-    from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
-    from .mcp.prompts import prompts
+    with unswept():
+        from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
+        from .mcp.prompts import prompts
 
     more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
     keeper = wire(warned(arguments, more))
@@ -119,7 +121,8 @@ async def mcp(arguments: argparse.Namespace) -> int:
             async with keeper.running():
                 yield
 
-    server = build(keeper.tools, running, version("storykeeper"), prompts(keeper.interviews))
+    with unswept():
+        server = build(keeper.tools, running, version("storykeeper"), prompts(keeper.interviews))
     if arguments.http:
         host, port = _loopback(arguments.http)
         await server.run_streamable_http_async(host=host, port=port)

@@ -14,6 +14,7 @@ import platformdirs
 from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
+from storykeeper_tools.companion.memories.source import Source
 from storykeeper_tools.companion.recordings.thresholds import thresholds
 from storykeeper_tools.companions import Companions
 from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
@@ -58,8 +59,6 @@ from storykeeper_tools.retirement import Retirement
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
-
-from .firestore import Firestore
 
 COMPANION_TOOLS = frozenset(
     {
@@ -139,7 +138,7 @@ def wire(
     ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
-    source = Firestore(settings.firestore) if settings.firestore else None
+    source = firestore(settings)
     stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), Texts(readable, source), blobs)
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger)
@@ -191,6 +190,15 @@ def wire(
         ledger,
         Interviews(planner, stager),
     )
+
+
+def firestore(settings: Settings) -> Source | None:
+    """Where memories are kept that an application keeps, if that is said."""
+    if not settings.firestore:
+        return None
+    from .firestore import Firestore  # few have one
+
+    return Firestore(settings.firestore)
 
 
 def pace(settings: Settings) -> Pace | None:

@@ -45,7 +45,7 @@ class Consent(BaseModel):
     """`recordings` are the sha256 of the very bytes that may be sent, `derived_from` says for a cut what it was cut
     from; `evidence_sha256` is that of a signed letter or the like. Times are unix seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     companion: str | None
     subject: str

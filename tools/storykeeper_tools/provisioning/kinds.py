@@ -33,7 +33,7 @@ class Wanted(BaseModel):
     """A resource that shall exist once: `marker` and `slot` say which, whatever it is called. `companion` is whose it
     is, where it is anybody's, and `consent` what must be allowed before a voice may leave."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     kind: Kind
     marker: str
     slot: str = ""

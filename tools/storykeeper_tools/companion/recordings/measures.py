@@ -18,7 +18,7 @@ class Measures(BaseModel):
     that couldn't be decoded, `opposed` says that left and right cancel each other; `size` is in bytes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     trouble: Trouble = ""
     why: Annotated[str, Field(max_length=200)] = ""

@@ -17,7 +17,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Part(BaseModel):
     """From `start` to `end`, in seconds of one source."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     source: Sha256
     start: float
     end: float
@@ -26,7 +26,7 @@ class Part(BaseModel):
 class Origin(BaseModel):
     """`cut` is the sha256 of the file that this is about, `sources` those of what it was cut from."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     cut: Sha256
     sources: Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=25)]
     parts: tuple[Part, ...] = ()

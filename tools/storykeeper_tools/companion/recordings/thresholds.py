@@ -20,7 +20,7 @@ class Thresholds(BaseModel):
     music), bandwidth in Hz, size in MB. `music_refuse` is how far speech must stand above music, in dB.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     speech_refuse: Annotated[float, Field(ge=0)] = 30
     speech_warn: Annotated[float, Field(ge=0)] = 60
