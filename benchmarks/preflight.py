@@ -90,28 +90,6 @@ def speed(folder: Path) -> bool:
     return met
 
 
-def loudness(sound: Sound, rate: int) -> float:
-    """By FFmpeg's filter ebur128."""
-    channels = sound.reshape(len(sound), -1).T
-    layout = "mono" if len(channels) == 1 else "stereo"
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=rate, format="fltp", layout=layout)
-    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-    source.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
-    frame.sample_rate = rate
-    graph.push(frame)
-    graph.push(None)
-    told = ""
-    while True:
-        try:
-            told = graph.pull().metadata.get("lavfi.r128.I", told)
-        except av.error.EOFError:
-            return float(told)
-
-
 def measured(sound: Sound, rate: int) -> Measures:
     with tempfile.TemporaryFile() as file:
         file.write(sounds.wav(sound, rate, "FLOAT"))
@@ -129,7 +107,7 @@ def louder(voice: Sound, rate: int) -> Iterator[float]:
     for gain in (1, 0.3, 0.05):
         mono = voice * np.float32(gain)
         for sound in (mono, np.stack([mono, np.roll(mono, 99) * np.float32(0.5)], axis=1)):
-            yield measured(sound, rate).loudness - loudness(sound, rate)
+            yield measured(sound, rate).loudness - sounds.loudness_by_ffmpeg(sound, rate)
 
 
 def noisier(voice: Sound, rate: int) -> Iterator[float]:

@@ -175,3 +175,27 @@ def resampled(sound: Sound, rate: int, wanted: int) -> Sound:
 
 def _rms(sound: NDArray[Any]) -> float:
     return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+
+
+def loudness_by_ffmpeg(sound: Sound, rate: int) -> float:
+    """As FFmpeg's filter ebur128 has it."""
+    import av  # only who compares with it needs FFmpeg
+
+    channels = np.ascontiguousarray(sound.reshape(len(sound), -1).T)
+    layout = "mono" if len(channels) == 1 else "stereo"
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=rate, format="fltp", layout=layout)
+    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
+    frame.sample_rate = rate
+    graph.push(frame)
+    graph.push(None)
+    told = ""
+    while True:
+        try:
+            told = graph.pull().metadata.get("lavfi.r128.I", told)
+        except av.error.EOFError:
+            return float(told)

@@ -242,3 +242,27 @@ def test_who_may_consent_depends_on_whether_the_person_lives(
 ) -> None:
     """And nobody is somebody else's self."""
     assert (misfit(kind, status, granted_by, "Dorothy") is None) is right
+
+
+@pytest.mark.parametrize(
+    ("change", "recordings", "covered"),
+    [
+        ({}, ["a"], True),
+        ({}, ["a", "b"], True),
+        ({}, ["a", "c"], False),
+        ({}, [], False),
+        ({"expires_at": 200}, ["a"], True),
+        ({"expires_at": 150}, ["a"], False),
+        ({"revoked_at": 120}, ["a"], False),
+    ],
+)
+def test_a_consent_covers_just_what_it_names_while_it_holds(
+    change: dict[str, int], recordings: list[str], covered: bool
+) -> None:
+    """Asked at second 150."""
+    assert consent(**change).covers(recordings, now=150) is covered
+
+
+def test_another_key_signs_otherwise() -> None:
+    """A record that was signed on another machine counts for nothing here."""
+    assert not genuine(consent(), sign(consent(), KEY), b"another key")

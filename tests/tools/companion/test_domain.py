@@ -10,7 +10,6 @@ import pytest
 
 from storykeeper_tools.companion import language as languages
 from storykeeper_tools.companion import persona
-from storykeeper_tools.companion.consent import Consent, genuine, sign
 from storykeeper_tools.companion.spec import Wish, clean_name, parse
 from storykeeper_tools.companion.written import load
 from storykeeper_tools.errors import BadInput, Conflict
@@ -166,50 +165,3 @@ def test_without_a_language_model_there_is_no_agent() -> None:
     """Said plainly."""
     with pytest.raises(BadInput, match="no language model"):
         persona.choose_llm([])
-
-
-# Consent
-
-
-def consent(**more: Any) -> Consent:
-    said: dict[str, Any] = {
-        "companion": "dorothy-7f3a",
-        "subject": "Dorothy",
-        "status": "living",
-        "kind": "self",
-        "granted_by": "Dorothy",
-        "relation": "",
-        "statement": "Yes.",
-        "statement_sha256": "0",
-        "granting": "attested",
-        "recordings": ("a", "b"),
-        "granted_at": 100,
-    }
-    return Consent.model_validate(said | more)
-
-
-@pytest.mark.parametrize(
-    ("change", "recordings", "covered"),
-    [
-        ({}, ["a"], True),
-        ({}, ["a", "b"], True),
-        ({}, ["a", "c"], False),
-        ({}, [], False),
-        ({"expires_at": 200}, ["a"], True),
-        ({"expires_at": 150}, ["a"], False),
-        ({"revoked_at": 120}, ["a"], False),
-    ],
-)
-def test_a_consent_covers_just_what_it_names_while_it_holds(
-    change: dict[str, int], recordings: list[str], covered: bool
-) -> None:
-    """Asked at second 150."""
-    assert consent(**change).covers(recordings, now=150) is covered
-
-
-def test_an_edited_consent_is_not_genuine() -> None:
-    """Signed with a key of this machine."""
-    signature = sign(consent(), b"key")
-    assert genuine(consent(), signature, b"key")
-    assert not genuine(consent(recordings=("a", "b", "c")), signature, b"key")
-    assert not genuine(consent(), signature, b"another key")

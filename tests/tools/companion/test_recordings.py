@@ -51,37 +51,13 @@ def test_a_recording_gets_the_verdict_that_it_deserves(name: str) -> None:
     assert (found.verdict, " ".join(finding.code for finding in found.findings)) == (wanted.verdict, wanted.codes)
 
 
-def loudness_by_ffmpeg(sound: sounds.Sound, rate: int) -> float:
-    """As FFmpeg's filter ebur128 has it."""
-    import av
-
-    channels = np.ascontiguousarray(sound.reshape(len(sound), -1).T)
-    layout = "mono" if len(channels) == 1 else "stereo"
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=rate, format="fltp", layout=layout)
-    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-    source.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    frame = av.AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
-    frame.sample_rate = rate
-    graph.push(frame)
-    graph.push(None)
-    told = ""
-    while True:
-        try:
-            told = graph.pull().metadata.get("lavfi.r128.I", told)
-        except av.error.EOFError:
-            return float(told)
-
-
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100])
 def test_loudness_is_what_ffmpeg_measures(rate: int) -> None:
     """Within a tenth of a LU, in mono and stereo, evenly loud and not."""
     said = sounds.speech(20, rate, 3, 180)
     swelling = said * np.linspace(0, 1, len(said), dtype=np.float32) ** 2
     for sound in (said, swelling, np.stack([said, 0.3 * np.roll(said, 99)], axis=1)):
-        assert heard(sound, rate).loudness == pytest.approx(loudness_by_ffmpeg(sound, rate), abs=0.1)
+        assert heard(sound, rate).loudness == pytest.approx(sounds.loudness_by_ffmpeg(sound, rate), abs=0.1)
 
 
 @pytest.mark.parametrize("db", [5, 15, 30])
