@@ -9,7 +9,7 @@ from storykeeper_tools.companion.spec import Spec
 
 # Not in the model: descriptions there are sent to language models with every list of tools, and must be short.
 MEANS = {
-    "companion": "only where it isn't clear which is meant: an existing one's id, or `new` for another of the same name",
+    "companion": "only where it isn't clear which is meant: an existing one's id (with other recordings its voice is made anew), or `new` for another of the same name",
     "subject.name": "whose voice and memories these are",
     "subject.relation": "to you: mother, friend",
     "subject.status": "decides who may consent",

@@ -25,7 +25,7 @@ CREATES = {
     "/v1/convai/knowledge-base/file": "document",
     "/v1/convai/agents/create": "agent",
 }
-_VOICE = re.compile(r"\[(keep-[0-9a-f]{20})\]")
+_VOICE = re.compile(r"\[(keep-[0-9a-f]{20})(?:\.([0-9a-f]{8}))?\]")
 _DOCUMENT = re.compile(r"(keep-[0-9a-f]{20})\.([0-9a-f]{8}) ")
 
 
@@ -113,7 +113,7 @@ class Auditor:
     def swept(self, finding: Finding, misled: bool) -> None:
         """Left for the sweeper is only what was asked for in doubt and isn't wanted any more."""
         key = finding.marker, finding.kind, finding.slot[:8]
-        given_up = finding.kind == "document" and key not in self._wanted()
+        given_up = finding.kind != "agent" and key not in self._wanted()
         if not finding.done or not (given_up or misled):
             self.found(f"the sweeper had to find {finding}")
 
@@ -124,8 +124,9 @@ class Auditor:
         for key in wanted & remote.keys():
             self._thing(key, remote[key], misled)
         self.problems += [f"there is no {key}" for key in sorted(wanted - remote.keys())]
-        # What an earlier plan left over is known, and deleted with the next change.
-        left = {key for key in remote.keys() - wanted if key[0] in self.dismissed or not self._known(key)}
+        # A document that an earlier plan left over is known, and deleted with the next change.
+        over = {key for key in remote.keys() - wanted if key[1] == "document" and self._known(key)}
+        left = {key for key in remote.keys() - wanted if key[0] in self.dismissed or key not in over}
         self.problems += [f"nobody wanted {key} {remote[key]}" for key in sorted(left)]
         for plan in self.plans.values():
             self._agent(plan, remote)
@@ -166,7 +167,9 @@ class Auditor:
         settings = row["settings"]["conversation_config"] if row else {"agent": {"prompt": {}}, "tts": {}}
         documents = {d["id"] for d in settings["agent"]["prompt"].get("knowledge_base", [])}
         expected = {id for key in _keys(plan) if key[1] == "document" for id in remote.get(key, [])}
-        if documents != expected or [settings["tts"].get("voice_id")] != remote.get((plan.marker, "voice", "")):
+        if documents != expected or [settings["tts"].get("voice_id")] != remote.get(
+            (plan.marker, "voice", plan.voice[:8])
+        ):
             self.found(f"the agent of {plan.companion} has other documents or another voice")
         if settings["agent"]["prompt"].get("rag", {}).get("enabled") is not bool(wanted.embedding(plan)):
             self.found(f"the agent of {plan.companion} looks things up, or doesn't, other than its memories ask for")
@@ -178,7 +181,8 @@ class Auditor:
 
     def _refused(self, key: Key) -> bool:
         """Whether the service last said that it didn't make it: then it's looked for before it is asked for again."""
-        events = [e.event for e in self.ledger.journal.entries(key[0]) if (e.kind, e.slot[:8]) == key[1:]]
+        told = [e.event for e in self.ledger.journal.entries(key[0]) if (e.kind, e.slot[:8]) == key[1:]]
+        events = [event for event in told if event != "delete"]  # which hasn't happened yet
         return events[-1:] == ["refused"] or (events[-1:] == ["withdrawn"] and "refused" in events)
 
     def _chains(self) -> None:
@@ -194,7 +198,7 @@ def _created(request: httpx.Request) -> Key | None:
 
 def _keys(plan: Plan) -> list[Key]:
     documents = [(plan.marker, "document", m.sha256[:8]) for m in plan.memories]
-    return [(plan.marker, "voice", ""), *documents, (plan.marker, "agent", "")]
+    return [(plan.marker, "voice", plan.voice[:8]), *documents, (plan.marker, "agent", "")]
 
 
 def _key(kind: str, text: str) -> Key:
@@ -204,7 +208,7 @@ def _key(kind: str, text: str) -> Key:
         return tags[0], kind, ""
     match = (_VOICE if kind == "voice" else _DOCUMENT).search(text)
     assert match, text[:200]
-    return match[1], kind, match[2] if kind == "document" else ""
+    return match[1], kind, match[2] or ""
 
 
 def _spoken(row: dict[str, Any]) -> str:

@@ -13,9 +13,9 @@ from storykeeper_tools.provisioning.plan import StagedMemory, StagedRecording
 from storykeeper_tools.provisioning.staging import Staged
 
 
-def staged(blobs: Blobs, name: str, memories: Sequence[str]) -> Staged:
+def staged(blobs: Blobs, name: str, memories: Sequence[str], take: int = 0) -> Staged:
     with blobs.staging() as staging:
-        recording = staging.add(io.BytesIO(sound(name)))
+        recording = staging.add(io.BytesIO(sound(name, take)))
         texts = [(text, staging.add(io.BytesIO(text.encode()))) for text in memories]
     return Staged(
         [StagedRecording(sha256=recording, name="a.wav", mime="audio/wav", seconds=40)],
@@ -37,12 +37,12 @@ def staged(blobs: Blobs, name: str, memories: Sequence[str]) -> Staged:
 
 
 @cache
-def sound(name: str) -> bytes:
-    """A twentieth of a second; each person's is another."""
+def sound(name: str, take: int = 0) -> bytes:
+    """A twentieth of a second; each person's is another, and so is each take."""
     packed = io.BytesIO()
     with wave.open(packed, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(b"".join(struct.pack("<h", (ord(name[0]) * n) % 3000) for n in range(400)))
+        file.writeframes(b"".join(struct.pack("<h", (ord(name[0]) * n) % (3000 - take)) for n in range(400)))
     return packed.getvalue()

@@ -45,19 +45,28 @@ class Person:
         told = [f"{self.name}, memory {n}." for n in range(6)] + [f"{self.name}, memory 6." + " So it went on." * 4000]
         return dice.sample(told, dice.choice([0, 1, 2, 3, 6]))
 
-    async def have(self, memories: Sequence[str], speed: float = 0.9) -> None:
+    async def have(self, memories: Sequence[str], speed: float = 0.9, take: int = 0) -> None:
         """Plan it and have it carried out, and plan it again for as long as that fails."""
         while True:
-            plan = await self.planned(memories, speed)
+            plan = await self.planned(memories, speed, take)
             if not plan or (await self.done(plan)).state == "done":
                 return
             await self.wait(1, 120)
 
-    async def planned(self, memories: Sequence[str], speed: float = 0.9) -> Plan | None:
+    async def insist(self, memories: Sequence[str], take: int = 0, speed: float = 0.9) -> None:
+        """Have it as soon as nothing else is done."""
+        while True:
+            try:
+                return await self.have(memories, speed, take)
+            except Busy:
+                await self.wait(5, 30)
+
+    async def planned(self, memories: Sequence[str], speed: float = 0.9, take: int = 0) -> Plan | None:
         """A plan and its consent, as plan_companion and record_consent leave them; None where all is so already."""
         planner, ledger = self.keeper.planner, self.keeper.ledger
-        wish = Wish(subject=Subject(name=self.name), recordings=["a.wav"], voice=Voice(speed=speed))
-        things = staged(self.keeper.blobs, self.name, memories)
+        known = next((c.id for c in ledger.companions() if take and c.name == self.name), None)
+        wish = Wish(companion=known, subject=Subject(name=self.name), recordings=["a.wav"], voice=Voice(speed=speed))
+        things = staged(self.keeper.blobs, self.name, memories, take)
         companion = planner.identify(wish, [recording.sha256 for recording in things.recordings])
         live = await observe(self.keeper.elevenlabs, planner.made_of(companion))
         draft = planner.draw(companion, wish, things, live)
@@ -119,6 +128,25 @@ async def change(person: Person) -> None:
     await person.have(person.memories(), speed=1.1)
 
 
+async def recast(person: Person) -> None:
+    """A companion, and then the same with a voice from other recordings, and from others again."""
+    memories = person.memories()
+    for take in range(3):
+        await person.have(memories, take=take)
+        await person.wait(0, 60)
+
+
+async def waver(person: Person) -> None:
+    """A companion, and while it is being made one from other recordings, and while that is being made, from others."""
+    memories = person.memories()
+    for take in range(2):
+        asking = asyncio.create_task(person.insist(memories, take))
+        await person.wait(1, 180)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    await person.insist(memories, 2)
+
+
 async def mend(person: Person) -> None:
     """A companion of which something is lost, made whole."""
     memories = person.memories()
@@ -160,12 +188,7 @@ async def insist(person: Person) -> None:
     await person.wait(1, 90)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    memories = person.memories()
-    while True:
-        try:
-            return await person.have(memories, speed=1.1)
-        except Busy:
-            await person.wait(5, 30)
+    await person.insist(person.memories(), speed=1.1)
 
 
 WISHES: dict[str, Callable[[Person], Awaitable[None]]] = {
@@ -175,5 +198,7 @@ WISHES: dict[str, Callable[[Person], Awaitable[None]]] = {
     "forget": forget,
     "regret": regret,
     "insist": insist,
+    "recast": recast,
+    "waver": waver,
     "revoke": revoke,
 }

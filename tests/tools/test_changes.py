@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from storykeeper_tools.errors import (
     StorykeeperError,
     Unavailable,
     UnexpectedAnswer,
+    WhichCompanion,
 )
 
 pytestmark = pytest.mark.anyio
@@ -321,6 +323,18 @@ async def test_a_planned_change_waits_beside_what_is_made(stage: Stage) -> None:
     assert f"a change is planned: provision_companion(plan_id={second.plan_id})" in shown.warnings
     with pytest.raises(Conflict, match="out of date"):
         await stage.call("provision_companion", plan_id=first.plan_id)
+
+
+async def test_a_link_is_given_by_name_where_only_one_has_it(stage: Stage, tmp_path: Path, recording: Any) -> None:
+    """As every other tool has it; of two the ids are told."""
+    (tmp_path / "other.wav").write_bytes(recording(40))
+    view = await made(stage)
+    link = await stage.call("get_signed_url", of="dorothy")
+    await stage.call("plan_companion", spec=dorothy(recordings=["other.wav"], companion="new"))
+
+    assert link.agent_id == view.agent_id
+    with pytest.raises(WhichCompanion, match=view.companion):
+        await stage.call("get_signed_url", of="Dorothy")
 
 
 async def test_a_new_name_is_a_change_and_needs_its_own_consent(stage: Stage) -> None:

@@ -110,6 +110,25 @@ def test_more_than_an_account_holds_is_told_before(size: int, told: bool) -> Non
     assert any("300,000" in note for note in notes([text(size)])) is told
 
 
+async def test_what_an_account_may_not_hold_costs_no_voice_slot(judge: Judge, tmp_path: Path) -> None:
+    """The plan says that it may be refused; it is, before a voice is made. With more room the same call ends it."""
+    text = wish(tmp_path, book(330_000))
+    async with open_stage(judge, tmp_path) as stage:
+        plan = await stage.call("plan_companion", spec=text)
+        await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
+        with pytest.raises(PlanLimit, match="300000"):
+            await stage.call("provision_companion", plan_id=plan.plan_id)
+        spent = stage.faults.sent("POST", "/v1/voices/add")
+    async with open_stage(judge, tmp_path, switches=ROOM, state=stage.state) as larger:
+        view = await larger.call("provision_companion", plan_id=plan.plan_id)
+        kept = await larger.keeper.elevenlabs.documents(page_size=100)
+
+    assert any("hold 300,000" in warning for warning in plan.warnings)
+    assert spent == 0
+    assert (view.status, larger.faults.sent("POST", "/v1/voices/add")) == ("done", 1)
+    assert len(kept.documents) == plan.cost.documents
+
+
 @pytest.mark.parametrize(("characters", "enabled"), [(WHOLE // 3, False), (WHOLE + 5_000, True)])
 async def test_size_decides(judge: Judge, tmp_path: Path, characters: int, enabled: bool) -> None:
     """What retrieval would put into a prompt anyway needs none."""

@@ -396,8 +396,9 @@ async def test_nothing_is_done_for_what_is_half_forgotten(open_service: Callable
     service = open_service(f"{DELETES['voice']} 500")
     async with service.process() as keeper:
         view = await made(keeper)
-        with pytest.raises(UpstreamError):
+        with pytest.raises(UpstreamError, match="still being deleted: nobody is let in") as waits:
             await forget(keeper)
+        assert waits.value.next.startswith("it goes on by itself")
         for name, arguments in {
             "plan_companion": {"spec": wish(wishes="slowly")},
             "provision_companion": {"plan_id": view.plan_id},

@@ -17,7 +17,7 @@ from .companion.memories.provenance import clean, is_id
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
-from .errors import BadInput, MissingPermission, UpstreamError, from_row
+from .errors import BadInput, Conflict, MissingPermission, UpstreamError, from_row
 from .provisioning.consents import Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
@@ -77,8 +77,8 @@ class Companions:
         plan, news = self.planner.made_from(known), changes or Changes()
         wish = changed(plan.spec, news).model_copy(update={"companion": known.id})
         base = self._kept(known, plan, news.remove_memories)
-        async with self.stager.amended(plan, wish, base, news.add_memories) as staged:
-            return await self._draw(wish, staged, overwrite)
+        async with self.stager.amended(plan, wish, base, news.add_memories, news.recordings) as staged:
+            return await self._draw(known.id, wish, staged, overwrite)
 
     async def _plan(self, spec: Wish, overwrite: bool) -> Draft:
         """Its recordings say whose it is, and so what of it there is already."""
@@ -90,17 +90,16 @@ class Companions:
                 base, memory_id = Base(before.memories), spec.memory_id
             async with self.stager.staged([], spec.memories, memory_id, wish=wish, base=base) as told:
                 staged = replace(told, recordings=heard.recordings, judged=heard.judged)
-                return await self._draw(wish, staged, overwrite)
+                return await self._draw(self.planner.identify(wish, heard.hashes), wish, staged, overwrite)
 
     def _before(self, spec: Wish, recordings: list[str]) -> Plan | None:
         """The plan that the companion of a spec is made from; None where nothing was made yet."""
         known = self.planner.ledger.companion(self.planner.identify(spec, recordings))
         return self.planner.ledger.plan(known.plan_id) if known and self.planner.made(known) else None
 
-    async def _draw(self, spec: Wish, staged: Staged, overwrite: bool) -> Draft:
+    async def _draw(self, companion: str, spec: Wish, staged: Staged, overwrite: bool) -> Draft:
         phrases(spec.language)
         obstacle = await self.workspace.survey()
-        companion = self.planner.identify(spec, [recording.sha256 for recording in staged.recordings])
         live = await observe(self.elevenlabs, self.planner.made_of(companion))
         stray = await self._stray(companion)
         draft = self.planner.draw(companion, spec, staged, live, overwrite=overwrite)
@@ -143,7 +142,7 @@ class Companions:
         self,
         kind: ConsentKind,
         granted_by: Name,
-        companion: Annotated[str, Field(description="A planned companion; or give name and recordings")] = "",
+        companion: Annotated[str, Field(description="A plan or companion; or give name and recordings")] = "",
         name: Annotated[str, Field(max_length=80)] = "",
         recordings: Annotated[list[str], Field(max_length=25)] = [],
         deceased: bool = False,
@@ -163,9 +162,16 @@ class Companions:
         return consent_view(await self.consents.attest(subject, block, caller))
 
     async def grant(self, companion: str, block: ConsentBlock, caller: Caller = NOBODY) -> Consent:
-        """Record the consent to what was last planned for a companion."""
-        known = self.planner.known(companion)
+        """Record the consent to what was last planned for a companion. By its plan's id it is a consent to that plan: raises
+        Conflict where a newer one is about other recordings."""
+        asked = self.planner.ledger.plan(companion)
+        known = self.planner.known(asked.companion if asked else companion)
         plan, _ = self.planner.current(known.planned or known.plan_id)
+        if asked and about_plan(asked) != about_plan(plan):
+            raise Conflict(
+                f"{companion} isn't the newest plan of {known.id}, and the other is about another voice",
+                next="ask about the newest plan",
+            )
         return await self.consents.attest(about_plan(plan), block, caller)
 
     async def provision_companion(
@@ -180,7 +186,7 @@ class Companions:
             await self.workspace.check_once()
             self.engine.submit(plan, self.planner.take_up)
             companion = self.planner.known(plan.companion)
-            total = len(plan.memories) + 7
+            total = len(plan.memories) + 8
             await caller.report(0, total, "starting")
             await watch(self.engine, plan_id, wait_seconds, caller, total)
         run = self.engine.look(plan_id)
@@ -235,7 +241,8 @@ class Companions:
     def _view(self, companion: Companion, run: Run | None) -> CompanionView:
         made = self.planner.made(companion)
         status = self._status(companion, run)
-        current, left_over = self._sorted(companion, made)
+        voice = self.planner.voice(companion)
+        current, left_over = self._sorted(companion, made, voice)
         planned, why = companion.planned, reason(status, run)
         return CompanionView(
             companion=companion.id,
@@ -243,7 +250,7 @@ class Companions:
             workspace=self.workspace.name,
             status=status,
             plan_id=companion.plan_id,
-            voice_id=next((r.id for r in made if r.kind == "voice"), None),
+            voice_id=voice.id if voice else None,
             documents=[DocumentView(id=r.id, name=r.name, type=r.type) for r in current],
             agent_id=self.planner.agent(companion),
             done=run.steps if run else [],
@@ -251,7 +258,7 @@ class Companions:
             warnings=[
                 *([f"it {'waits' if status == 'parked' else 'failed'}: {why}"] if why else []),
                 *(run.result.warnings if run and run.result else []),
-                *(f"left over from an earlier plan: document {r.id} '{r.name}'" for r in left_over),
+                *(f"left over from an earlier plan: {r.kind} {r.id} '{r.name}'" for r in left_over),
                 *self._lapsed(companion),
                 *([f"a change is planned: provision_companion(plan_id={planned})"] if planned else []),
                 *self.workspace.notes,
@@ -263,20 +270,21 @@ class Companions:
 
     def _lapsed(self, companion: Companion) -> list[str]:
         """Why nobody is let in to what was made, where its consent doesn't hold any more."""
-        plan = self.planner.ledger.plan(companion.plan_id)
-        voiced = any(resource.kind == "voice" for resource in self.planner.made(companion))
         if self.planner.ledger.revoked(companion.id):
             return [TAKEN_BACK]
-        over = plan is not None and voiced and not self.consents.holds(about_plan(plan))
+        over = self.consents.lapsed(companion)
         return ["its consent is over: nobody is let in to it until there is a new one"] if over else []
 
-    def _sorted(self, companion: Companion, made: list[Resource]) -> tuple[list[Resource], list[Resource]]:
-        """The documents of the current plan, and those that an earlier one left."""
+    def _sorted(
+        self, companion: Companion, made: list[Resource], voice: Resource | None
+    ) -> tuple[list[Resource], list[Resource]]:
+        """The documents of the current plan, and what an earlier one left."""
         plan = self.planner.ledger.plan(companion.plan_id)
         order = {memory.sha256: n for n, memory in enumerate(plan.memories)} if plan else dict[str, int]()
         documents = [resource for resource in made if resource.kind == "document"]
         wanted = sorted((d for d in documents if d.slot in order), key=lambda d: order[d.slot])
-        return wanted, [d for d in documents if d.slot not in order]
+        voices = [r for r in made if voice and r.kind == "voice" and r.id != voice.id]
+        return wanted, [*(d for d in documents if d.slot not in order), *voices]
 
     def _status(self, companion: Companion, run: Run | None) -> Standing:
         if self.planner.ledger.forgotten(companion.marker):

@@ -339,8 +339,8 @@ def _kept(run: Run, error: dict[str, str], companion: str) -> StorykeeperError:
     """Why forgetting waits; what is left is never given up."""
     kept = from_row(error)
     again = f"retire_companion(companion={companion}, action=forget)"
-    kept.exists = f"{companion} is half forgotten, and nobody can be made from it"
-    kept.next = (
-        f"it goes on by itself in a minute, or when {again} is called" if run.again_at else f"call {again} to go on"
-    )
+    kept.exists = f"{companion} is still being deleted: nobody is let in to it, and nothing is made from it any more"
+    kept.next = f"it goes on by itself in a minute while a Storykeeper is open; {again} waits for it"
+    if run.again_at is None:
+        kept.next = f"{error['next']}; then {again} goes on with it"
     return kept

@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from .companion.spec import name_key
 from .elevenlabs.client import ElevenLabs, plain_id
-from .errors import Conflict, NotFound, UnexpectedAnswer, WrongKind
+from .errors import Conflict, NotFound, UnexpectedAnswer, WhichCompanion, WrongKind
 from .provisioning.ledger import Companion, Ledger, Resource
 from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
@@ -69,10 +70,20 @@ class Sessions:
     async def _agent(self, of: str) -> str:
         """The agent of a companion, or an agent of ours; nobody gets to talk to anything else, nor in a voice that
         isn't allowed."""
-        companion = self.ledger.companion(plain_id(of))
+        companion = self._named(of)
         agent_id = self._open(self._finished(companion) if companion else self._known(of))
         await self.voiced.require(*sorted(voices(await self.elevenlabs.agent(agent_id))))
         return agent_id
+
+    def _named(self, of: str) -> Companion | None:
+        """A companion by its id, or by its name where only one has it; None where it may be an agent's id."""
+        found = self.ledger.companion(of)
+        namesakes = [found] if found else self.ledger.namesakes(name_key(of))
+        if len(namesakes) > 1:
+            raise WhichCompanion(f"several have that name: {', '.join(c.id for c in namesakes)}", next="use the id")
+        if not namesakes:
+            plain_id(of)
+        return next(iter(namesakes), None)
 
     def _finished(self, companion: Companion) -> Resource:
         """The agent of a companion that has all it needs."""

@@ -50,6 +50,23 @@ async def test_what_ended_long_ago_is_dropped(
     assert carried == ["plan_1.1"] * times
 
 
+async def test_there_are_threads_for_others_while_the_engine_goes(tmp_path: Path) -> None:
+    """A tool may be called just then."""
+
+    async def first() -> str:
+        return "done"
+
+    async def carry(port: Port, run_id: str) -> str:
+        return await port.step("first", first)
+
+    carrier = Durable(address(tmp_path, None), carry, "dbos_my-ws")
+    await carrier.start("worker-1")
+    await ended(carrier, "plan_1.1")
+    going = asyncio.create_task(carrier.stop())
+    while not going.done():
+        assert await asyncio.to_thread(lambda: "a thread")
+
+
 async def test_a_run_that_was_let_go_of_goes_on_where_it_was(tmp_path: Path, database_url: str | None) -> None:
     """In the same process: its first step isn't done again, and it wasn't taken for failed."""
     steps: list[str] = []

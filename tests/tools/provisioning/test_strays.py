@@ -161,3 +161,29 @@ def test_what_was_deleted_does_not_come_back() -> None:
     assert told(replace(of, history={MARKER: past})) == [("delete", "c")]
     past = [*past, entry("intend", "document", "", SLOT)]
     assert told(replace(of, history={MARKER: past})) == [("adopt", "c")]
+
+
+@pytest.mark.parametrize(
+    ("slot", "past", "do"),
+    [(SLOT, "", "adopt"), ("", "", "delete"), ("9" * 64, "", "foreign"), ("9" * 64, "9" * 64, "delete")],
+    ids=["the one that is wanted", "the first one", "one of which nothing is known", "one that was wanted once"],
+)
+def test_a_voice_counts_by_the_recordings_that_it_is_from(slot: str, past: str, do: str) -> None:
+    """Of a companion that has another voice than its first."""
+    history = {MARKER: [entry("intend", "voice"), entry("intend", "voice", slot=past)]}
+    of = facts(thing("voice", "a", slot=slot[:8]), companions=KNOWN, voices={MARKER: SLOT}, history=history)
+    assert told(of) == [(do, "a")]
+    assert findings(of)[0].slot == (SLOT if do == "adopt" else slot[:8])
+
+
+def test_another_voice_is_no_second_one() -> None:
+    """Both are known, and neither stands for the other; what a third one is is seen by its recordings."""
+    rows = row("voice", "a"), row("voice", "b", slot=SLOT)
+    things = thing("voice", "a"), thing("voice", "b", slot=SLOT[:8]), thing("voice", "c", slot=SLOT[:8])
+    of = facts(*things, rows=rows, companions=KNOWN, voices={MARKER: SLOT})
+    assert told(of) == [("delete", "c")]
+    assert findings(of)[0].why == "there is b already"
+    unslotted = facts(
+        thing("voice", "d"), rows=(row("voice", "b", slot=SLOT),), companions=KNOWN, voices={MARKER: SLOT}
+    )
+    assert told(unslotted) == [("foreign", "d")]

@@ -31,6 +31,7 @@ Hidden = Literal[
     "sexual_orientation",
 ]
 LONGEST_NAME = 80
+SLOWEST, FASTEST = 0.7, 1.2
 _FLAGS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))  # letters that make a flag, two by two
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _JAMO = frozenset(map(chr, range(0x1160, 0x1200)))  # vowels and finals, where a Korean syllable isn't composed
@@ -79,7 +80,7 @@ class Subject(Part):
     """Whose voice and memories these are."""
 
     name: Name
-    relation: Annotated[str, Field(max_length=60, description="mother, friend, ...")] = ""
+    relation: Annotated[str, Field(max_length=60)] = ""
     status: Status = "living"
 
 
@@ -95,7 +96,7 @@ class ConsentBlock(Part):
 
 
 # What few need is left out of what language models are told of a spec, and taken all the same.
-_SELDOM: dict[str, Any] = {"x-seldom": True}
+SELDOM: dict[str, Any] = {"x-seldom": True}
 
 
 class Voice(Part):
@@ -104,7 +105,7 @@ class Voice(Part):
     remove_background_noise: bool = False
     stability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     similarity_boost: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    speed: Annotated[float, Field(ge=0.7, le=1.2, allow_inf_nan=False)] | None = None
+    speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST, allow_inf_nan=False)] | None = None
 
 
 class Privacy(Part):
@@ -112,10 +113,10 @@ class Privacy(Part):
 
     max_minutes: Annotated[int, Field(ge=1, le=180)] = 30
     retention_days: Annotated[int, Field(ge=0, le=365)] = 30
-    zero_retention: Annotated[bool, Field(json_schema_extra=_SELDOM)] = False
-    redact: Annotated[list[Hidden], Field(max_length=20, json_schema_extra=_SELDOM)] = []
-    daily_visits: Annotated[int, Field(ge=1, le=1000, json_schema_extra=_SELDOM)] = 50
-    at_once: Annotated[int, Field(ge=1, le=10, json_schema_extra=_SELDOM)] = 2
+    zero_retention: Annotated[bool, Field(json_schema_extra=SELDOM)] = False
+    redact: Annotated[list[Hidden], Field(max_length=20, json_schema_extra=SELDOM)] = []
+    daily_visits: Annotated[int, Field(ge=1, le=1000, json_schema_extra=SELDOM)] = 50
+    at_once: Annotated[int, Field(ge=1, le=10, json_schema_extra=SELDOM)] = 2
 
     @property
     def loosened(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Changing what exists: one PATCH of the agent, read back, and documents that are no longer wanted."""
+"""Changing what exists: one PATCH of the agent, read back."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from ..elevenlabs.client import ElevenLabs
 from ..errors import Conflict, NotFound, UnexpectedAnswer
 from . import wanted
 from .edits import LLM, Edit, edit
-from .ensure import Ensure
 from .kinds import Made
 from .ledger import Ledger, Resource
 from .pausing import shut
 from .plan import Plan
-from .surplus import remove
 from .tree import Tree, at, missing
 from .verify import grave
 
@@ -73,16 +71,3 @@ def _check(agent_id: str, patch: Tree, stored: Tree) -> None:
             exists=f"agent {agent_id}, half changed",
             next="look at it with get_agent, and plan the change again",
         )
-
-
-async def discard(ensure: Ensure, document_id: str) -> list[str]:
-    """Delete a document that the companion no longer needs; a warning where it has to stay."""
-    known = ensure.ledger.by_remote_id(document_id)
-    if known is None:
-        return []
-    try:
-        await remove(ensure, known)
-    except Conflict:
-        return [f"the document {document_id} stays: something else at ElevenLabs uses it"]
-    ensure.ledger.erase(known)
-    return []

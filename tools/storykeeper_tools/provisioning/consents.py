@@ -17,9 +17,11 @@ from ..companion.spec import ConsentBlock, ConsentKind, name_key
 from ..errors import BadInput, NeedsConsent
 from ..files import named
 from ..settings import Consenting
+from .edits import VOICE
 from .kinds import Wanted, WantedVoice
 from .ledger import Companion, Ledger
 from .plan import Plan
+from .tree import at
 
 NOBODY = About(None, "", None, ())
 Standing = Literal["holds", "over", "taken back", "changed", "replaced", "not enough here"]
@@ -114,6 +116,24 @@ class Consents:
     def holds(self, about: About) -> bool:
         """Whether the consent to what was made is neither over nor taken back, however it was given."""
         return next(self._current(about), None) is not None
+
+    def lapsed(self, companion: Companion) -> bool:
+        """Whether a voice was made of a companion, and the consent to it is over; until another has taken its place, to
+        either."""
+        made = [row for row in self.ledger.resources(companion.marker) if row.state == "made"]
+        voices = {row.slot: row.id for row in made if row.kind == "voice"}
+        plan = self.ledger.plan(companion.plan_id)
+        if plan is None or not voices:
+            return False
+        spoken = {at(row.sent, VOICE) for row in made if row.kind == "agent"}
+        counted = {plan.voice} if voices.get(plan.voice, "") in spoken else {plan.voice, *voices}
+        return not all(self.allows(companion, slot) for slot in counted)
+
+    def allows(self, companion: Companion, slot: str) -> bool:
+        """Whether the consent to one of its voices, by where that belongs, is neither over nor taken back."""
+        now = self.ledger.plan(companion.plan_id)
+        heard = [now] if now and now.voice == slot else [p for p in self.ledger.plans(companion.id) if p.voice == slot]
+        return any(self.holds(about(plan)) for plan in heard)
 
     def _current(self, about: About) -> Iterator[Consent]:
         now = self.clock()

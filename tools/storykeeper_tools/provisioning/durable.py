@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
 _QUEUE = "provision"
-_VERSION = "saga-3"  # the order of the saga's steps: runs of another one can't be taken up
+_VERSION = "saga-4"  # the order of the saga's steps: runs of another one can't be taken up
 _AT_ONCE = 20
 _EVERYWHERE = 40
 _POLL_SECONDS = 0.1
@@ -159,9 +159,9 @@ class Durable:
         if self._client:
             self._client.destroy()
             self._client = None
-        await anyio.to_thread.run_sync(_destroy, abandon_on_cancel=True)
-        # DBOS had made its own threads the loop's, and they are gone.
+        # DBOS has made its own threads the loop's, and while they go others may ask for one.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        await anyio.to_thread.run_sync(_destroy, abandon_on_cancel=True)
 
     def _stranded(self, row: WorkflowStatus) -> bool:
         """Whether a run was left with another order of steps, so that nobody takes it up here. On a server somebody of

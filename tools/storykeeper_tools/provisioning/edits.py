@@ -14,6 +14,7 @@ from .tree import Tree, at, merged, missing, rows, smallest, tree
 
 KNOWLEDGE = "conversation_config.agent.prompt.knowledge_base"
 LLM = "conversation_config.agent.prompt.llm"
+VOICE = "conversation_config.tts.voice_id"
 RAG = "conversation_config.agent.prompt.rag"
 _SHOWN, _BEFORE = 160, 30
 

@@ -153,7 +153,7 @@ class Carrying:
 
     def _end(self, run: Run, result: Result) -> Run:
         code = result.error["code"] if result.error else ""
-        # What is half forgotten, or taken back, never stays so: whatever keeps it from going on is waited for.
+        # What is being forgotten, or taken back, never stays so: whatever keeps it from going on is waited for.
         removal = is_removal(run.plan_id) or is_closing(run.plan_id)
         alone = _TRIED_AGAIN | _DELETED_LATER if removal else _TRIED_AGAIN
         if code in alone and (removal or run.attempt < _MOST_ATTEMPTS):

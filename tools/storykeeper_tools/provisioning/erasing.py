@@ -47,8 +47,9 @@ class Erasing:
     async def blobs(self, companion: str) -> int:
         """The staged files that no other companion's plan names; answers how many there were."""
         mine = unshared(self.database, companion)
+        there = [sha256 for sha256 in mine if (self.staged.folder / sha256).exists()]  # old recordings went before
         await anyio.to_thread.run_sync(self.staged.erase, mine)
-        return len(mine)
+        return len(there)
 
     def rows(
         self, companion: str, marker: str, plan_id: str, receipt_id: str, blobs: int, doubts: Sequence[str]

@@ -48,7 +48,7 @@ class Wanted(BaseModel):
 
     @property
     def content(self) -> str:
-        """The hash that its name starts with, where a name has one."""
+        """The hash that is beside its marker, where there is one."""
         return ""
 
     def intent(self) -> Resource:
@@ -78,8 +78,13 @@ class WantedVoice(Wanted):
         return super().intent().model_copy(update={"recordings": sounds})
 
     @property
+    def content(self) -> str:
+        return self.slot
+
+    @property
     def tag(self) -> str:
-        return f"[{self.marker}]"
+        """`[keep-…]`, or `[keep-….1a2b3c4d]` for a voice that takes the place of another."""
+        return f"[{self.marker}.{self.slot[:8]}]" if self.slot else f"[{self.marker}]"
 
     async def create(self, elevenlabs: ElevenLabs, blobs: Blobs, leaving: Callable[[], None]) -> Made:
         leaving()

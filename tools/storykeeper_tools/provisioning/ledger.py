@@ -12,10 +12,11 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..companion.consent import digest
+from ..companion.spec import name_key
 from ..errors import Busy, Conflict, NeedsConsent, NotFound
 from .database import Database, spoilt
 from .journal import Event, Journal
-from .plan import Kind, Plan, removal_id
+from .plan import Kind, Plan, contents, removal_id
 from .tree import tree
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -25,7 +26,8 @@ _PLAN = "INSERT INTO plans VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET compa
 
 class Companion(BaseModel):
     """`plan_id` is the plan that it is made from, `planned` a change of it that nobody has confirmed yet;
-    `before` the one to go back to where that can't be carried out; `contents` is one hash for all recordings."""
+    `before` the one to go back to where that can't be carried out; `contents` is one hash for all recordings, and
+    `first` that of those of its first voice, where they are others."""
 
     id: str
     name: str
@@ -36,6 +38,11 @@ class Companion(BaseModel):
     made_at: int
     planned: str = ""
     before: str = ""
+    first: str = ""
+
+    def slot(self, contents: str) -> str:
+        """Where the voice from these recordings belongs."""
+        return "" if contents == (self.first or self.contents) else contents
 
 
 class Resource(BaseModel):
@@ -101,7 +108,9 @@ class Ledger:
         with self.database.transaction():
             known = self.companion(companion_id)
             if known and known.plan_id == plan_id and known.before and not self.forgotten(known.marker):
-                self.keep_companion(known.model_copy(update={"plan_id": known.before, "before": ""}))
+                plan = self.plan(known.before)
+                said = {"first": known.first or known.contents, **_said(plan)} if plan else {}
+                self.keep_companion(known.model_copy(update={"plan_id": known.before, "before": "", **said}))
 
     # Plans
 
@@ -113,6 +122,20 @@ class Ledger:
         with self.database.transaction():
             self._refuse_forgetting(plan.marker)
             self.database.query(_PLAN, *row)
+
+    def follows(self, plan: Plan) -> bool:
+        """Whether its companion is made from this plan, and no newer one."""
+        known = self.companion(plan.companion)
+        return known is not None and known.plan_id == plan.plan_id
+
+    def plans(self, companion_id: str) -> list[Plan]:
+        """All that were ever drawn of a companion."""
+        return self._all(Plan, "SELECT body FROM plans WHERE companion = ? ORDER BY id", companion_id)
+
+    def names(self, sha256: str, *, but: str) -> bool:
+        """Whether a plan of any companion but one names a staged file."""
+        question = "SELECT 1 FROM plans WHERE companion != ? AND body LIKE ? LIMIT 1"
+        return bool(self.database.query(question, but, f'%"{sha256}"%'))
 
     def planned(self) -> list[str]:
         """The companions that were ever planned, forgotten ones not among them."""
@@ -374,6 +397,12 @@ class Ledger:
     def _write(self, statement: str, *values: str) -> None:
         with self.database.transaction():
             self.database.query(statement, *values)
+
+
+def _said(plan: Plan) -> dict[str, str]:
+    """What a companion is known by."""
+    name = plan.spec.subject.name
+    return {"name": name, "name_key": name_key(name), "contents": contents(plan.hashes)}
 
 
 def plain(body: str) -> dict[str, Any]:

@@ -22,7 +22,8 @@ MOST_PAGES = 500  # of a hundred each: more than any account holds, so a list th
 
 
 class Marked(BaseModel):
-    """`slot` is the start of the content's hash, which only documents show; `made_at` is in unix seconds."""
+    """`slot` is the start of the content's hash, which documents show, and voices that took the place of another;
+    `made_at` is in unix seconds."""
 
     kind: Kind
     id: str
@@ -35,9 +36,8 @@ class Marked(BaseModel):
 
     def beside(self, row: Resource) -> bool:
         """Whether it is another one of what a row of the ledger stands for."""
-        return (
-            (self.marker, self.kind) == (row.marker, row.kind) and row.slot.startswith(self.slot) and self.id != row.id
-        )
+        place = (self.marker, self.kind, self.slot[:8])
+        return place == (row.marker, row.kind, row.slot[:8]) and self.id != row.id
 
 
 Page = tuple[list[Marked], str | None]
@@ -62,9 +62,9 @@ async def marked(
 
 
 async def find(elevenlabs: ElevenLabs, kind: Kind, marker: str, slot: str = "") -> Marked | None:
-    """The newest thing of a kind with exactly this marker; of documents, with this content."""
+    """The newest thing of a kind with exactly this marker; of documents and voices, with this content."""
     asks: dict[Kind, Ask] = {
-        "voice": partial(_voices, elevenlabs, marker),
+        "voice": partial(_voices, elevenlabs, marker, slot=slot[:8]),
         "document": partial(_documents, elevenlabs, marker, slot[:8]),
         "agent": partial(_agents, elevenlabs, marker, False),
     }
@@ -83,12 +83,13 @@ async def _walk(ask: Ask, enough: int | None = None) -> list[Marked]:
     raise UnexpectedAnswer("a list of ElevenLabs has no end", exists="nothing was changed")
 
 
-async def _voices(elevenlabs: ElevenLabs, marker: str | None, cursor: str | None) -> Page:
-    form = re.compile(rf"\[({_form(marker)})\]")
+async def _voices(elevenlabs: ElevenLabs, marker: str | None, cursor: str | None, slot: str | None = None) -> Page:
+    """Those with a slot, which may be none; or all."""
     more = {"next_page_token": cursor} if cursor else {}
     page = await elevenlabs.voices(page_size=100, sort="created_at_unix", sort_direction="desc", **more)
-    found = [_voice(v, carried[1]) for v in page.voices if (carried := form.search(v.description or ""))]
-    return found, page.next_page_token if page.has_more else None
+    found = [_voice(v, *told.groups("")) for v in page.voices if (told := _tag(v, marker))]
+    asked = [voice for voice in found if slot is None or voice.slot == slot]
+    return asked, page.next_page_token if page.has_more else None
 
 
 async def _documents(elevenlabs: ElevenLabs, marker: str | None, slot: str, cursor: str | None) -> Page:
@@ -113,16 +114,21 @@ async def _agents(elevenlabs: ElevenLabs, marker: str | None, archived: bool, cu
 
 def carried(voice: Voice) -> str:
     """The marker of ours that a voice has; nothing for any other."""
-    found = re.search(rf"\[({_form(None)})\]", voice.description or "")
+    found = _tag(voice, None)
     return found[1] if found else ""
 
 
-def _voice(voice: Voice, marker: str) -> Marked:
+def _tag(voice: Voice, marker: str | None) -> re.Match[str] | None:
+    return re.search(rf"\[({_form(marker)})(?:\.([0-9a-f]{{8}}))?\]", voice.description or "")
+
+
+def _voice(voice: Voice, marker: str, slot: str) -> Marked:
     return Marked(
         kind="voice",
         id=voice.voice_id,
         name=voice.name or "",
         marker=marker,
+        slot=slot,
         unproven=voice.unproven,
         made_at=voice.created_at_unix,
     )

@@ -90,13 +90,17 @@ class Cost(BaseModel):
 
 
 class Question(BaseModel):
+    """`name` and `deceased` are of the person whom it is about."""
+
     code: str
     ask: str
+    name: str = ""
+    deceased: bool = False
 
 
 class Observed(BaseModel):
     """What a change was planned against: the agent and its version, the ids of what somebody deleted at the service,
-    the documents that are no longer wanted, and the model by which the agent was told elsewhere to look things up."""
+    the documents and voices that are no longer wanted, and the model by which the agent was told elsewhere to look things up."""
 
     agent: str = ""
     version: str = ""
@@ -106,7 +110,8 @@ class Observed(BaseModel):
 
 
 class Plan(BaseModel):
-    """Everything a run needs, by hash: a run reads no path and asks nobody. `overwrite` undoes edits made elsewhere."""
+    """Everything a run needs, by hash: a run reads no path and asks nobody. `overwrite` undoes edits made elsewhere;
+    `voice` is the slot of its voice: nothing for a companion's first one, else one hash for all recordings."""
 
     plan_id: str
     workspace: str
@@ -117,6 +122,7 @@ class Plan(BaseModel):
     memories: list[StagedMemory]
     observed: Observed = Observed()
     overwrite: bool = False
+    voice: str = ""
 
     @property
     def hashes(self) -> list[str]:
@@ -126,7 +132,15 @@ class Plan(BaseModel):
     def check(self) -> None:
         """Raise Conflict unless it still is what its id was made of: somebody may have been at the row."""
         hashes = [*self.hashes, *(memory.sha256 for memory in self.memories)]
-        mine = plan_id(self.workspace, self.companion, self.spec, hashes, self.observed, overwrite=self.overwrite)
+        mine = plan_id(
+            self.workspace,
+            self.companion,
+            self.spec,
+            hashes,
+            self.observed,
+            overwrite=self.overwrite,
+            voice=self.voice,
+        )
         if mine != self.plan_id or self.marker != marker(self.workspace, self.companion):
             raise Conflict(
                 "that plan was changed after it was drawn up", next="call plan_companion again, and provision"
@@ -195,21 +209,31 @@ def is_removal(plan_id: str) -> bool:
 
 
 def plan_id(
-    workspace: str, companion: str, spec: Wish, hashes: Sequence[str], observed: Observed, *, overwrite: bool
+    workspace: str,
+    companion: str,
+    spec: Wish,
+    hashes: Sequence[str],
+    observed: Observed,
+    *,
+    overwrite: bool,
+    voice: str = "",
 ) -> str:
     """The same wish for the same content and the same state of things is the same plan; where the files lie is all one."""
     said = spec.model_dump(mode="json", include=set(Wish.model_fields) - {"recordings", "memories", "companion"})
     document: dict[str, Any] = {"workspace": workspace, "companion": companion, "spec": said, "blobs": sorted(hashes)}
     if observed != Observed():
         document |= {"observed": observed.model_dump(), "overwrite": overwrite}
+    if voice:  # plans that are older than this have none
+        document |= {"voice": voice}
     return "plan_" + hashlib.sha256(canonical(document)).hexdigest()[:20]
 
 
 def steps(
-    plan: Plan, made: Collection[tuple[str, str]], changes: Sequence[Field], surplus: Sequence[str]
+    plan: Plan, made: Collection[tuple[str, str]], changes: Sequence[Field], surplus: Sequence[tuple[Kind, str]]
 ) -> list[Step]:
-    """One step for each resource: kept where `made` has (kind, slot), created otherwise; and for `surplus` documents."""
-    voice: Piece = ("voice", "", plan.spec.subject.name)
+    """One step for each resource: kept where `made` has (kind, slot), created otherwise; and for the `surplus`, each by
+    its kind and name."""
+    voice: Piece = ("voice", plan.voice, plan.spec.subject.name)
     agent: Piece = ("agent", "", agent_name(plan.spec.subject.name))
     documents: list[Piece] = [("document", memory.sha256, memory.title) for memory in plan.memories]
     wanted = [voice, *documents, agent]
@@ -218,7 +242,7 @@ def steps(
     ]
     if changes and todo[-1].action == "keep":
         todo[-1] = Step(action="change", kind="agent", name=todo[-1].name, fields=list(changes))
-    return todo + [Step(action="delete", kind="document", name=name) for name in surplus]
+    return todo + [Step(action="delete", kind=kind, name=name) for kind, name in surplus]
 
 
 def cost(todo: Sequence[Step]) -> Cost:
@@ -258,5 +282,5 @@ def manner(spec: Wish) -> list[str]:
     if speech != voicing.USUAL:
         found.append(f"it speaks with {speech}, by its audience, wishes and voice settings")
     if spec.audience == "bereavement" and spec.subject.status == "living":
-        found.append("its audience is bereavement, but its subject is living")
+        found.append(f"it is for somebody who is grieving, though {spec.subject.name} is said to be living")
     return found

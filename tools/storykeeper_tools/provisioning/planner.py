@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..companion.spec import Wish, name_key
-from ..errors import Busy, Conflict, NotFound, Unavailable, WhichCompanion
+from ..errors import Conflict, NotFound, WhichCompanion
 from . import plan as planning
 from . import retrieval, wanted
-from .changing import planned
+from .comparing import drifted, edited, leaving, observed
 from .consents import Consents, about
 from .differing import differences
-from .edits import Edit, foreign_embedding
-from .kinds import Made, Wanted
+from .edits import VOICE, Edit
+from .kinds import Wanted
 from .ledger import Companion, Ledger, Resource
 from .namesakes import Namesakes
 from .observing import Live
-from .plan import Draft, Field, Observed, Plan, Question, StagedMemory, Step, said
+from .plan import Draft, Field, Plan, Question, StagedMemory, Step
 from .runs import UNFINISHED, Runs
 from .staging import Staged
 from .tree import at
@@ -43,21 +43,23 @@ class Planner:
         made = self.made_of(companion)
         same = self._under_way(companion, spec, staged, overwrite=overwrite)
         if same:
-            leaving = _titles(made, same.observed.surplus)
-            todo = planning.steps(same, {(r.kind, r.slot) for r in made}, [], leaving)
+            standing = {(r.kind, r.slot) for r in made}
+            todo = planning.steps(same, standing, [], leaving(made, same.observed.surplus))
             return self._show(same, todo, [*_doubts(same, staged), *live.unseen])
-        observed = _observed(made, staged, live, overwrite=overwrite)
+        voice = self._slot(companion, staged)
+        seen = observed(made, staged, live, voice, overwrite=overwrite)
         name = self.workspace.name
         plan = Plan(
-            plan_id=planning.plan_id(name, companion, spec, staged.hashes, observed, overwrite=overwrite),
+            plan_id=planning.plan_id(name, companion, spec, staged.hashes, seen, overwrite=overwrite, voice=voice),
             workspace=name,
             companion=companion,
             marker=planning.marker(name, companion),
             spec=spec,
             recordings=staged.recordings,
             memories=staged.memories,
-            observed=observed,
+            observed=seen,
             overwrite=overwrite,
+            voice=voice,
         )
         todo, notes = self._todo(plan, live)
         known = self.ledger.companion(companion)
@@ -76,17 +78,18 @@ class Planner:
     def _todo(self, plan: Plan, live: Live) -> tuple[list[Step], list[str]]:
         """The steps of a plan, and what there is to know about what it changes."""
         made, known = self.made_of(plan.companion), self.ledger.companion(plan.companion)
-        news = _edit(plan, made, live)
+        news = edited(plan, made, live)
         standing = {(r.kind, r.slot) for r in made if r.id not in live.gone}
         fields = self._told(known, plan, news)
-        todo = planning.steps(plan, standing, fields, _titles(made, plan.observed.surplus))
+        todo = planning.steps(plan, standing, fields, leaving(made, plan.observed.surplus))
         return todo, [*self._passed_on(known, plan), *self._unheard(plan, todo), *drifted(news.drift), *live.unseen]
 
     def _told(self, known: Companion | None, plan: Plan, news: Edit) -> list[Field]:
         """What changes about the agent: as the spec says it where that is why, with what drifted and is changed back."""
         base = self.ledger.plan(known.plan_id) if known and news.fields and self.finished(known) else None
         words = differences(base, plan) if base else []
-        return [*words, *news.back] if words else news.fields
+        voice = [field for field in news.fields if field.field == VOICE and field not in news.back]
+        return [*voice, *words, *news.back] if words else news.fields
 
     def _passed_on(self, known: Companion | None, plan: Plan) -> list[str]:
         """Who may consent hangs on it, so that nobody is taken for dead without a word."""
@@ -113,8 +116,16 @@ class Planner:
         if plan is None:
             return None
         name = self.workspace.name
-        id = planning.plan_id(name, companion, spec, staged.hashes, plan.observed, overwrite=overwrite)
+        id = planning.plan_id(
+            name, companion, spec, staged.hashes, plan.observed, overwrite=overwrite, voice=plan.voice
+        )
         return plan if id == plan.plan_id else None
+
+    def _slot(self, companion: str, staged: Staged) -> str:
+        """Where the voice from what is staged belongs."""
+        known = self.ledger.companion(companion)
+        heard = planning.contents([recording.sha256 for recording in staged.recordings])
+        return known.slot(heard) if known else ""
 
     def known(self, companion: str) -> Companion:
         """A companion by its id, or by its name where only one has it."""
@@ -159,6 +170,14 @@ class Planner:
     def agent(self, companion: Companion) -> str | None:
         return next((resource.id for resource in self.made(companion) if resource.kind == "agent"), None)
 
+    def voice(self, companion: Companion) -> Resource | None:
+        """The voice that it speaks in; while it has no agent, or that has another, the newest plan's."""
+        made, plan = self.made(companion), self.ledger.plan(companion.plan_id)
+        spoken = next((str(at(r.sent, VOICE)) for r in made if r.kind == "agent"), "")
+        voices = [resource for resource in made if resource.kind == "voice"]
+        order = sorted(voices, key=lambda v: (v.id != spoken, plan is None or v.slot != plan.voice))
+        return next(iter(order), None)
+
     def finished(self, companion: Companion) -> bool:
         """Whether its plan was carried out, nothing was deleted since, and its agent seen to be stored as it was sent."""
         run = self.runs.of(companion.plan_id)
@@ -189,17 +208,18 @@ class Planner:
         lost += [f"the {w.kind} '{w.name}' was deleted, until it is planned again" for w in lacking]
         public = live.agent is not None and at(live.agent.platform_settings, "auth.enable_auth") is not True
         door = [f"drift: the agent {live.agent.agent_id} is public"] if live.agent and public else []
-        edits = _edit(plan, made, live).drift if plan and self.finished(companion) else []
+        edits = edited(plan, made, live).drift if plan and self.finished(companion) else []
         return [*lost, *door, *drifted(edits), *live.unseen]
 
     def identify(self, spec: Wish, recordings: list[str]) -> str:
-        """Which companion a spec means. The same name and the same recordings are the same one, said how often.
+        """Which companion a spec means. The same name and the same recordings are the same one, said how often; one that
+        is named by its id may get other recordings, and so another voice.
 
         Raises WhichCompanion, NotFound or Conflict where it isn't clear what is meant.
         """
         contents = planning.contents(recordings)
         named = self.ledger.companion(spec.companion) if spec.companion else None
-        if named and named.contents == contents:
+        if named and (named.contents == contents or named.name_key == name_key(spec.subject.name)):
             return named.id
         if spec.companion and spec.companion != "new":
             raise self._mismatch(spec.companion)
@@ -216,7 +236,9 @@ class Planner:
     def _mismatch(self, companion: str) -> Conflict | NotFound:
         if self.ledger.companion(companion) is None:
             return NotFound("there is no companion with that id")
-        return Conflict(f"{companion} has another name or other recordings", next="leave `companion` out, or say `new`")
+        return Conflict(
+            f"{companion} has another name and other recordings", next="leave `companion` out, or say `new`"
+        )
 
     def _keep(self, plan: Plan) -> set[str]:
         """Write the plan down; answers the staged files that it leaves to nobody. A change of what is made waits beside
@@ -230,8 +252,7 @@ class Planner:
                 planned = "" if known.plan_id == plan.plan_id else plan.plan_id
                 self.ledger.keep_companion(known.model_copy(update={"planned": planned}))
             else:
-                made_at = known.made_at if known else int(self.clock())
-                self.ledger.keep_companion(_companion(plan, made_at))
+                self.ledger.keep_companion(_companion(plan, known, int(self.clock())))
             if known or plan.spec.companion:
                 return set()
             return self.namesakes.replace(name_key(plan.spec.subject.name), plan.companion)
@@ -251,7 +272,7 @@ class Planner:
             if known.plan_id != plan.plan_id:
                 self.runs.clear(plan.plan_id, known.id)
                 before = known.plan_id if self.finished(known) else known.before
-                now = _companion(plan, known.made_at).model_copy(update={"before": before})
+                now = _companion(plan, known, known.made_at).model_copy(update={"before": before})
             elif run and run.state == "done":
                 now = known.model_copy(update={"before": ""})  # it was carried out once, so nothing goes back behind it
             else:
@@ -281,65 +302,26 @@ def _doubts(plan: Plan, staged: Staged) -> list[str]:
     return [*found, *retrieval.notes(staged.memories), *staged.doubts, *(f"left out: {n}" for n in staged.left_out)]
 
 
-def _companion(plan: Plan, made_at: int) -> Companion:
+def _companion(plan: Plan, known: Companion | None, now: int) -> Companion:
+    heard = planning.contents(plan.hashes)
     return Companion(
         id=plan.companion,
         name=plan.spec.subject.name,
         name_key=name_key(plan.spec.subject.name),
         marker=plan.marker,
-        contents=planning.contents(plan.hashes),
+        contents=heard,
         plan_id=plan.plan_id,
-        made_at=made_at,
+        made_at=known.made_at if known else now,
+        first=(known.first or known.contents) if known else heard,
     )
-
-
-def _observed(made: list[Resource], staged: Staged, live: Live, *, overwrite: bool) -> Observed:
-    """What a plan rests on. Before there is an agent that is only what isn't wanted any more: all else is found when it
-    is asked for."""
-    gone = sorted(resource.id for resource in made if resource.id in live.gone)
-    wanted = {memory.sha256 for memory in staged.memories}
-    surplus = sorted(r.id for r in made if r.kind == "document" and r.slot not in wanted and r.id not in live.gone)
-    if live.agent is None:
-        if any(resource.kind == "agent" and resource.id not in live.gone for resource in made):
-            if not live.unseen:  # it wasn't in the ledger yet when the service was looked at
-                raise Busy("the companion's agent was made just now", exists="see get_companion")
-            raise Unavailable(live.unseen[0], exists="what was made is unchanged")
-        return Observed(gone=gone, surplus=surplus)
-    agent = next((resource for resource in made if resource.kind == "agent"), None)
-    embedding = foreign_embedding(agent.sent, live.agent.model_dump()) if agent and not overwrite else ""
-    version = live.agent.version_id or ""
-    return Observed(agent=live.agent.agent_id, version=version, gone=gone, surplus=surplus, embedding=embedding)
-
-
-def _titles(made: list[Resource], ids: Sequence[str]) -> list[str]:
-    """What documents are called, without the marker before their names."""
-    return [document.name.partition(" ")[2] for document in made if document.id in ids]
-
-
-def _edit(plan: Plan, made: list[Resource], live: Live) -> Edit:
-    """What would change about the agent, told with stand-ins for what isn't made yet."""
-    agent = next((r for r in made if r.kind == "agent"), None)
-    if agent is None or live.agent is None:
-        return Edit()
-    there = {(r.kind, r.slot): r for r in made if r.id not in live.gone}
-    voice, *documents = [_stand_in(w, there) for w in (wanted.voice(plan), *wanted.documents(plan))]
-    return planned(plan, agent, voice, documents, live.agent.model_dump())
-
-
-def _stand_in(wanted: Wanted, there: Mapping[tuple[str, str], Resource]) -> Made:
-    known = there.get((wanted.kind, wanted.slot))
-    if known:
-        return Made(id=known.id, name=known.name, type=known.type)
-    return Made(id=f"new {wanted.kind} {wanted.slot[:8]}".strip(), name=wanted.full_name, type="text")
-
-
-def drifted(drift: Sequence[Field]) -> list[str]:
-    """What somebody changed at ElevenLabs, in words."""
-    again = "; plan with `overwrite` to change it back"
-    return [f"drift: {f.field} was {said(f.before)} and is {said(f.after)} at ElevenLabs{again}" for f in drift]
 
 
 def question(plan: Plan) -> Question:
     subject, files = plan.spec.subject, ", ".join(recording.name for recording in plan.recordings)
     who = f"{subject.name}, or their guardian," if subject.status == "living" else f"{subject.name}'s executor or heir"
-    return Question(code="needs_consent", ask=f"Has {who} agreed to the voice in {files} being cloned?")
+    return Question(
+        code="needs_consent",
+        ask=f"Has {who} agreed to the voice in {files} being cloned?",
+        name=subject.name,
+        deceased=subject.status == "deceased",
+    )

@@ -96,6 +96,7 @@ class Reconcile:
             rows=ledger.every(),
             companions={marker(name, id): id for id in ids},
             wanted={companion.marker: self._contents(companion) for companion in ledger.companions()},
+            voices={companion.marker: self._voice(companion) for companion in ledger.companions()},
             going=self._going(),
         )
         strays = facts.strays()
@@ -114,6 +115,10 @@ class Reconcile:
     def _contents(self, companion: Companion) -> frozenset[str]:
         plan = self.ensure.ledger.plan(companion.plan_id)
         return frozenset(memory.sha256 for memory in plan.memories) if plan else frozenset()
+
+    def _voice(self, companion: Companion) -> str:
+        plan = self.ensure.ledger.plan(companion.plan_id)
+        return plan.voice if plan else ""
 
     async def _gone(self, facts: Facts) -> frozenset[str]:
         """What no list has is looked at by its id, since lists lag and markers can be edited away."""

@@ -42,17 +42,27 @@ def settings(embedding: str) -> dict[str, Any]:
 
 def notes(documents: Sequence[Counted]) -> list[str]:
     """What a keeper should know of the size of memories."""
-    characters = sum(document.characters for document in documents)
-    size = sum(document.size for document in documents)
+    characters, size = _total(documents)
     found: list[str] = []
     if _needed(documents):
         found.append("the memories are long: the companion looks up what fits a question (RAG), once they are indexed")
-    if characters > MOST_CHARACTERS or size > MOST_BYTES:
+    if refusable(documents):
         found.append(
             f"the memories have {characters:,} characters ({size / 1024**2:.1f} MB); accounts other than Enterprise"
             " hold 300,000 (20 MB) in all, and ElevenLabs refuses what is more: give fewer, or take a larger plan"
         )
     return found
+
+
+def refusable(documents: Sequence[Counted]) -> bool:
+    """Whether they are more than an account that isn't Enterprise holds, which nothing that it answers tells before."""
+    characters, size = _total(documents)
+    return characters > MOST_CHARACTERS or size > MOST_BYTES
+
+
+def _total(documents: Sequence[Counted]) -> tuple[int, int]:
+    """Characters, and bytes."""
+    return sum(document.characters for document in documents), sum(document.size for document in documents)
 
 
 def _needed(documents: Sequence[Sized]) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..elevenlabs.client import ElevenLabs
 from ..errors import RateLimited, StorykeeperError, TimedOut, Unavailable, VoiceNeedsVerification
-from . import wanted
-from .changing import change, discard
+from . import retrieval, wanted
+from .changing import change
+from .clearing import clear, discard
 from .consents import Consents, about
 from .dedupe import dedupe
 from .ensure import Ensure, Run, listing
@@ -19,6 +20,7 @@ from .plan import Plan, agent_name
 from .runs import Result
 from .steps import checked
 from .verify import verify
+from .voiced import Voiced
 from .workspace import Workspace, both
 
 
@@ -36,6 +38,8 @@ class Provisioning:
             if plan.observed.gone:
                 await checked(run, "note what was deleted", self._note_gone, plan)
             llm = await checked(run, "check consent and quota", self._check, plan)
+            if retrieval.refusable(plan.memories):  # before a voice slot is spent on them
+                await self.ensure(run, wanted.documents(plan))
             voice, *documents = await self.ensure(run, [wanted.voice(plan), *wanted.documents(plan)])
             so_far.voice, so_far.documents = voice, documents
             _refuse_blocked(voice, documents)
@@ -51,8 +55,9 @@ class Provisioning:
                 [so_far.agent] = await self.ensure(run, [wanted.agent(plan, body)])
                 so_far.warnings = await checked(run, "read the agent back", self._read_back, plan, so_far.agent, body)
             so_far.warnings += await dedupe(run, self.ensure, plan.marker)
-            for document in plan.observed.surplus:
-                so_far.warnings += await checked(run, "delete document", self._discard, document)
+            for id in plan.observed.surplus:
+                so_far.warnings += await checked(run, "delete what it no longer needs", self._discard, plan, id)
+            so_far.warnings += await checked(run, "clear what is left", self._clear, plan)
         except StorykeeperError as error:
             so_far.error = error.row()
         return so_far
@@ -70,7 +75,7 @@ class Provisioning:
     async def _check(self, plan: Plan) -> str:
         """Everything that would fail later, before anything is made. Answers the language model for a new agent."""
         self.consents.require(about(plan))
-        room = self.workspace.check_room_for(plan.marker)
+        room = self.workspace.check_room_for(plan.marker, plan.voice)
         if plan.observed.agent:
             await room
             return ""
@@ -88,8 +93,15 @@ class Provisioning:
             if resource.id in live.gone:
                 ledger.lose(resource)
 
-    async def _discard(self, document_id: str) -> list[str]:
-        return await discard(self.ensure, document_id)
+    @property
+    def _voiced(self) -> Voiced:
+        return Voiced(self.elevenlabs, self.ensure.ledger, self.consents, self.workspace.name)
+
+    async def _discard(self, plan: Plan, id: str) -> list[str]:
+        return await discard(self.ensure, self._voiced, plan, id)
+
+    async def _clear(self, plan: Plan) -> list[str]:
+        return await clear(self.ensure, self._voiced, plan)
 
     async def _read_back(self, plan: Plan, agent: Made, body: dict[str, Any]) -> list[str]:
         return await verify(self.elevenlabs, self.ensure.ledger, plan.marker, agent, body)

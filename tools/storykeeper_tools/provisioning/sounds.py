@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import PurePath
 from tempfile import TemporaryFile
@@ -48,7 +48,9 @@ class Sounds:
             with self.files.open(path) as file:
                 heard = hear(file, tick=lambda seconds: tell(done, len(named), name, seconds))  # noqa: B023 - it is called at once
             rows.append((name, heard.sha256, heard.measures))
-        return judge_set(rows, self.thresholds)
+        judged = judge_set(rows, self.thresholds)
+        told = [one.model_copy(update={"sha256": row[1]}) for one, row in zip(judged.recordings, rows, strict=True)]
+        return replace(judged, recordings=told)
 
     def stage(
         self, staging: Staging, paths: Sequence[str], tell: Telling = nobody

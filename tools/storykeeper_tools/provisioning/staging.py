@@ -64,10 +64,12 @@ class Stager:
             raise
 
     @asynccontextmanager
-    async def amended(self, plan: Plan, wish: Wish, base: Base, more: Sequence[str]) -> AsyncGenerator[Staged]:
-        """What a plan has already, with other memories; nothing that isn't new is read again."""
-        async with self.staged([], more, wish=wish, base=base) as staged:
-            yield replace(staged, recordings=plan.recordings)
+    async def amended(
+        self, plan: Plan, wish: Wish, base: Base, more: Sequence[str], recordings: Sequence[str] = ()
+    ) -> AsyncGenerator[Staged]:
+        """What a plan has already, with other memories or recordings; nothing that isn't new is read again."""
+        async with self.staged(recordings, more, wish=wish, base=base) as staged:
+            yield replace(staged, recordings=staged.recordings or plan.recordings)
 
     async def hashes(self, recordings: Sequence[str]) -> list[str]:
         """The sha256 of recordings, which are judged and not kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,7 +34,7 @@ class Finding(Marked):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`companions` are the ids of those that are known, by marker, `wanted` the contents that their newest plans want;
+    """`companions` are the ids of those that are known, by marker, `wanted` the contents that their newest plans want, `voices` the slots of their voices;
     `history` is the journal of markers. `going` are the markers that a run is about, `forgotten` those of companions
     that are to be gone; `gone` are the ids that the service doesn't have, `uses` what each agent speaks with and knows. `settle`: seconds after which nothing shows up any more."""
 
@@ -44,6 +44,7 @@ class Facts:
     rows: Sequence[Resource]
     companions: Mapping[str, str] = field(default_factory=dict[str, str])
     wanted: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    voices: Mapping[str, str] = field(default_factory=dict[str, str])
     history: Mapping[str, Sequence[Entry]] = field(default_factory=dict[str, Sequence[Entry]])
     going: frozenset[str] = frozenset()
     forgotten: frozenset[str] = frozenset()
@@ -104,11 +105,11 @@ def _placed(facts: Facts, thing: Marked, rows: Sequence[Resource], past: Sequenc
     if over or thing.marker in facts.forgotten:
         return "delete", "what it belonged to was deleted", ""
     before = {entry.slot for entry in past if entry.kind == thing.kind}
-    slots = [slot for slot in facts.wanted.get(thing.marker, ()) if thing.kind == "document" and _fits(thing, slot)]
-    if known and thing.kind == "document" and not slots:
+    slots = [slot for slot in _wanted(facts, thing) if _fits(thing, slot)]
+    if known and not slots:
         late = any(_fits(thing, slot) for slot in before)
         return ("delete" if late else "foreign"), "its companion's plan doesn't want this content", ""
-    slots += [slot for slot in before if _fits(thing, slot)] if thing.kind == "document" else [""]
+    slots += [slot for slot in before if _fits(thing, slot)]
     if not slots:
         return "foreign", "nothing is known of its content", ""
     if _ended(past, thing, slots[0]):
@@ -116,8 +117,15 @@ def _placed(facts: Facts, thing: Marked, rows: Sequence[Resource], past: Sequenc
     return "adopt", "the ledger has none, and this is it", slots[0]
 
 
+def _wanted(facts: Facts, thing: Marked) -> Collection[str]:
+    """The slots in which its companion's plan wants something of its kind."""
+    if thing.kind == "document":
+        return facts.wanted.get(thing.marker, ())
+    return [facts.voices.get(thing.marker, "") if thing.kind == "voice" else ""]
+
+
 def _fits(thing: Marked, slot: str) -> bool:
-    return bool(slot) and slot.startswith(thing.slot)
+    return slot[:8] == thing.slot[:8]
 
 
 def _ended(past: Sequence[Entry], thing: Marked, slot: str) -> bool:

@@ -16,7 +16,7 @@ from ..companion.spec import name_key
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import Agent
 from ..errors import MissingPermission, NeedsConsent, NotFound
-from .consents import Consents, Standing, about
+from .consents import Consents, Standing
 from .ledger import Companion, Ledger, Resource
 from .marked import carried, marked
 from .plan import contents, marker
@@ -39,16 +39,15 @@ class Voiced:
     async def require(self, *voice_ids: str) -> None:
         """Raise NeedsConsent for a voice of ours to which nobody consents, or not any more."""
         for id in voice_ids:
-            mark = await self._marker(id)
+            known = self.ledger.by_remote_id(id)
+            mark = known.marker if known else await self._carried(id)
             if mark:
-                self._require(mark)
+                self._require(mark, known)
 
     def refuse_lapsed(self, companion: Companion) -> None:
         """Raise NeedsConsent where a voice was made, and the consent to it doesn't hold any more."""
         self.ledger.refuse_revoked(companion.id)
-        plan = self.ledger.plan(companion.plan_id)
-        voiced = any(r.kind == "voice" and r.state == "made" for r in self.ledger.resources(companion.marker))
-        if plan and voiced and not self.consents.holds(about(plan)):
+        if self.consents.lapsed(companion):
             raise NeedsConsent("the consent to this companion is over", exists="what was made is kept as it is")
 
     def records(self, voice: str) -> list[tuple[Consent, Standing]]:
@@ -97,18 +96,19 @@ class Voiced:
         agents = [agent.id for agent in await marked(self.elevenlabs, None, {"agent"})] if lost else []
         return [agent.agent_id for agent in await self.speakers(lost, agents)]
 
-    async def _marker(self, voice_id: str) -> str:
-        """Of a voice of ours; nothing for any other, and for what a key may not look at."""
-        known = self.ledger.by_remote_id(voice_id)
-        if known:
-            return known.marker
+    async def _carried(self, voice_id: str) -> str:
+        """The marker of a voice of ours; nothing for any other, and for what a key may not look at."""
         with suppress(MissingPermission, NotFound):
             return carried(await self.elevenlabs.voice(voice_id))
         return ""
 
-    def _require(self, voice: str) -> None:
+    def _require(self, voice: str, known: Resource | None) -> None:
         owner = self.ledger.owner(voice)
-        if owner:
+        if owner and known:  # which may be one that the companion itself speaks in no more
+            self.ledger.refuse_revoked(owner.id)
+            if not self.consents.allows(owner, known.slot):
+                raise NeedsConsent(_why({"over"}), exists="what was made is kept as it is")
+        elif owner:
             self.refuse_lapsed(owner)
         elif not self._standings(voice) & _GOOD:
             raise NeedsConsent(_why(self._standings(voice)), exists="what was made is kept as it is")

@@ -15,6 +15,7 @@ from .plan import Plan, agent_name
 def voice(plan: Plan) -> Wanted:
     return WantedVoice(
         marker=plan.marker,
+        slot=plan.voice,
         name=plan.spec.subject.name,
         companion=plan.companion,
         consent=about(plan),

@@ -52,9 +52,9 @@ class Workspace:
         if self.name not in self._ours:
             await self.check()
 
-    async def check_room_for(self, marker: str) -> None:
+    async def check_room_for(self, marker: str, slot: str = "") -> None:
         """Raise what would keep the voice with this marker from being cloned, unless it exists already."""
-        if self.ledger.resource(marker, "voice", ""):
+        if self.ledger.resource(marker, "voice", slot):
             await self.check_once()
             return
         obstacle = await self.survey()

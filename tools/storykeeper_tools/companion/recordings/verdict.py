@@ -29,7 +29,7 @@ class Finding(BaseModel):
 
 
 class Recording(BaseModel):
-    """`seconds` counts decoded sound, whatever the header says."""
+    """`seconds` counts decoded sound, whatever the header says; `sha256` is that of the file, where one was inspected."""
 
     name: str
     format: str
@@ -44,6 +44,7 @@ class Recording(BaseModel):
     bandwidth: int
     verdict: Verdict
     findings: list[Finding]
+    sha256: str = ""
 
     def __str__(self) -> str:
         facts = f"{self.name}: {self.verdict}, {self.format}"
