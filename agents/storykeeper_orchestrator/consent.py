@@ -1,7 +1,7 @@
 """What people say about consent, taken at their word and recorded in their words; never assumed.
 
-A sentence counts when every word of it is understood: who, a verb of agreeing, and nothing after it but what is agreed
-to. Anything else, however friendly it sounds, leads to the question being asked.
+With the wish it counts only as the last sentence of it, in one of a few plain forms. Anything else, however friendly it
+sounds, leads to the question being asked.
 """
 
 from __future__ import annotations
@@ -13,47 +13,43 @@ from pydantic import BaseModel
 from storykeeper_tools.companion.spec import ConsentKind
 from storykeeper_tools.errors import NeedsConsent
 
-KEEPER = "the keeper"
-# Words that make a sentence about consent something else: denied, hoped for, conditional, in the future, asked about.
-DOUBT = re.compile(
-    r"\?|\b(no|not|nope|never|nobody|none|nothing|nor|neither|without|but|except|only|refus\w+|declin\w+|against|object\w*|"
-    r"withdr\w+|revok\w+|chang\w+|\w+n't|cannot|if|unless|would|could|should|might|may|maybe|perhaps|probably|possibly|"
-    r"presumably|hop\w+|think|thought|believ\w+|assum\w+|suppos\w+|guess\w*|sure|wish\w*|want\w*|ask\w*|once|when|until|"
-    r"soon|later|tomorrow|before|going to|about to|yet|try\w*|pretend\w*|imagin\w*|unsure|unclear|"
-    r"(?<!her )(?<!his )(?<!their )(?<!the )will)\b",
-    re.I,
-)
-HEIR = re.compile(r"\b(executor|executrix|heir|heiress)\b", re.I)
-GUARDIAN = re.compile(r"\b(guardian|legal representative)\b", re.I)
-# Somebody else in the text may be the one who agreed: then it has to be asked.
-OTHERS = re.compile(
-    r"\b(they|mother|mum|mom|father|dad|grandmother|grandma|granny|nana|grandfather|grandpa|grandad|husband|wife|partner|"
-    r"sisters?|brothers?|siblings?|aunt|uncle|friends?|sons?|daughters?|children|cousins?|teacher|family|doctor|nurse|"
-    r"lawyer|neighbou?r|carer)\b",
-    re.I,
-)
-SHE = frozenset(
-    ["mother", "mum", "mom", "grandmother", "grandma", "granny", "nana", "wife", "sister", "aunt", "daughter"]
-)
-HE = frozenset(["father", "dad", "grandfather", "grandpa", "grandad", "husband", "brother", "uncle", "son"])
+from . import answers
+from .wording import say
 
-_GIVES = (
-    r"(?:gave|gives?|given|granted|grants?)\s+(?:(?:me|us|my|her|his|their|full|written|explicit|clear)\s+)*"
-    r"(?:consent|permission)"
+KEEPER = "the keeper"
+# fmt: off
+SHE = frozenset([
+    "mother", "mum", "mom", "grandmother", "grandma", "gran", "granny", "nan", "nana", "wife", "sister", "aunt",
+    "daughter", "niece", "girlfriend",
+])
+HE = frozenset([
+    "father", "dad", "grandfather", "grandpa", "grandad", "husband", "brother", "uncle", "son", "nephew", "boyfriend",
+])
+# fmt: on
+KIN = re.compile(
+    rf"\b(?:they|{'|'.join(sorted(SHE | HE))}|partner|sibling|friend|child|children|cousin|teacher|family|doctor|nurse|"
+    r"lawyer|neighbou?r|carer)s?\b",
+    re.I,
 )
-_AGREES = rf"(?:agree[sd]?|consent(?:s|ed)?|{_GIVES})"
-_THING = (
-    r"(?:[\s,]+(?:to|for|with|that|it|this|her|his|the|my|a|an|own|voice|being|be|is|was|cloned|cloning|clone|copied|"
-    r"copying|copy|companion|private|memory|having|made|making|happily|gladly|freely|already|fully|also|too|of|me|us|and|"
-    r"in|writing|herself|himself))*[\s.!]*$"
+# Words of somebody who has died, and of a consent, a lie or a story: next to a consent they may make it something else.
+DEATH = re.compile(
+    r"\b(?:died|dead|death|dies|dying|deceased|late|passed|funeral|buried|grave|widow\w*|estate|\d{4}\s?[-\u2013]\s?\d{4})\b",
+    re.I,
 )
-_BETWEEN = (
-    r"(?:,?\s+(?:(?i:and|has|have|also|already|gladly|happily|fully|kindly|clearly|freely|spoke|speaks|herself|himself)|"
-    r"[A-Z]\w+))*"
+_ODD = re.compile(
+    r":|\b(?:agree\w*|consent\w*|permi\w+|allow\w*|refus\w+|declin\w+|withdr\w+|revok\w+|object\w*|said|says?|lie[sd]?|lying|"
+    r"kidding|jok\w+|jk|fake\w*|forg(?:e|ed|ery)|false|pretend\w*|story|suppos\w+|imagin\w+|allegedly)\b",
+    re.I,
 )
-_I = r"\bI(?:'m)?(?:[\s,]+(?:am|as|her|his|their|the|legal|executor|executrix|heir|heiress|guardian|and|have|also|do|hereby))*"
-_I_AGREE = re.compile(rf"{_I}[\s,]+{_AGREES}{_THING}", re.I)
-_YES = re.compile(r"\s*(?:yes|yeah|yep|y)\b[\s,.!]*", re.I)
+# How a sentence about one person begins; another word there may be the name of somebody else.
+_STARTS = re.compile(
+    r"Make|Create|Build|Clone|Please|Can|Could|Would|I|We|She|He|It|Use|My|Our|This|Change|Add|Give|Hi|Hello|Hey"
+)
+_THINGS = r"(?:voice|voicemails?|recordings?|tapes?|notes?|letters?|memories|files?|folder)"
+_TO = r"(?: to (?:this|it|(?:her|his) voice being cloned|the cloning(?: of (?:her|his) voice)?))?"
+_GIVES = r"(?:gave|has given) (?:me|us) (?:her|his) (?:full )?(?:written )?consent"
+_AGREED = rf"(?:(?:spoke|speaks) [A-Z]\w+ and )?(?:(?:has )?(?:agreed|consented)|{_GIVES}){_TO}"
+_LONGEST = 600  # characters of an answer; a consent is said in fewer
 
 
 class Given(BaseModel):
@@ -64,74 +60,91 @@ class Given(BaseModel):
     statement: str
 
 
-def theirs(sentence: str, name: str, relation: str = "") -> bool:
-    """Whether a sentence says that this very person has agreed: "She spoke English and gave me her consent"."""
-    who = "|".join(filter(None, [*pronouns(relation), re.escape(name)]))
-    said = re.search(rf"^\W*(?:{who})\b{_BETWEEN}\s+(?i:{_AGREES}{_THING})", sentence)
-    return said is not None and not DOUBT.search(sentence)
+def found(text: str, name: str, *, relation: str, deceased: bool) -> Given | None:
+    """The sentence of a text that gives consent, word for word; None where that isn't plainly said, at its end, of the
+    only person it speaks of."""
+    *before, said = _sentences(text.strip())
+    told = [_bare(sentence) for sentence in before]
+    if any(_ODD.search(words) or (not deceased and DEATH.search(words)) for words in told):
+        return None
+    kind = _form(said, name, relation, alone=bool(told) and _alone(told, name, relation), deceased=deceased)
+    if kind is None:
+        return None
+    return Given(kind=kind, granted_by=name if kind == "self" else KEEPER, statement=said)
+
+
+def _form(said: str, name: str, relation: str, *, alone: bool, deceased: bool) -> ConsentKind | None:
+    """What a whole sentence says, in one of the forms that count. "She" is somebody only where nobody else is spoken of."""
+    called = "|".join(map(re.escape, _called(name)))
+    who = f"{called}|{'|'.join(pronouns(relation))}|[Mm]y {re.escape(relation or name)}" if alone else called
+    whose = rf"(?:(?:{called})'s|her|his|the|my {re.escape(relation or name)}'s)" if alone else rf"(?:{called})'s"
+    office = "(?:executor|executrix|heir|heiress)" if deceased else "(?:legal )?guardian"
+    if re.fullmatch(rf"(?:I am|I'm) {whose} {office} and (?:I )?(?:agree|consent){_TO}[.!]?", said):
+        return "executor_or_heir" if deceased else "guardian"
+    own = not deceased and re.fullmatch(rf"(?:{who}) {_AGREED}[.!]?", said)
+    return "self" if own else None
+
+
+def _alone(told: list[str], name: str, relation: str) -> bool:
+    """Whether sentences speak of one person only, and the last of them of that very one."""
+    text, own = "\n".join(told), {*name.split(), *_called(name)}
+    kin = {other[0].lower() for other in KIN.finditer(text)} <= {relation.lower()}
+    theirs = set(re.findall(rf"\b(?:[Mm]y|[Oo]ur) (?!{_THINGS}\b)(?:late )?(\w+)", text)) <= {relation, *own}
+    starts = {words.split()[0].strip(",!") for words in told if words.split()}
+    odd = {word for word in starts - own if not _STARTS.fullmatch(word)}
+    names = set(re.findall(r"(?<=[^.!?\s] )[A-Z]\w+", re.sub(r"\b(?:spoke|speaks?|in) [A-Z]\w+", "", text)))
+    meant = re.search(
+        rf"(?<!\w)(?:{'|'.join(map(re.escape, [*_called(name), relation or name]))})(?!\w)", told[-1], re.I
+    )
+    return bool(meant) and kin and theirs and not odd and names <= own
+
+
+def _called(name: str) -> list[str]:
+    """Somebody's name, and their first name."""
+    return list(dict.fromkeys([name, name.split(maxsplit=1)[0]])) if name.strip() else [name]
 
 
 def pronouns(relation: str) -> list[str]:
     """How somebody of that relation may be spoken of."""
-    return [p for p, others in (("[Ss]he", HE), ("[Hh]e", SHE)) if relation.lower() not in others]
+    return [p for p, others in (("She", HE), ("He", SHE)) if relation.lower() not in others]
 
 
-def ours(sentence: str, office: re.Pattern[str]) -> bool:
-    """Whether the speaker says both that they hold an office and that they agree: "I am her executor and agree"."""
-    return not DOUBT.search(sentence) and bool(office.search(sentence)) and bool(_I_AGREE.search(sentence))
+def _sentences(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", text)]
 
 
-def found(text: str, name: str, *, relation: str, deceased: bool) -> Given | None:
-    """The sentence of a text that gives consent, word for word; None where that isn't plainly said."""
-    words = re.sub(r"\"[^\"]*\"|\S*[/.]\w\S*", " ", text)  # without what files are called
-    alone = {other[0].lower() for other in OTHERS.finditer(words)} <= {relation.lower()}
-    for sentence in re.split(r"(?<=[.!?])\s+|\n+", text):
-        for kind, holds in (
-            ("executor_or_heir", deceased and ours(sentence, HEIR)),
-            ("guardian", not deceased and ours(sentence, GUARDIAN)),
-            ("self", not deceased and alone and theirs(sentence, name, relation)),
-        ):
-            if holds:
-                by = name if kind == "self" else KEEPER
-                return Given.model_validate({"kind": kind, "granted_by": by, "statement": sentence.strip()})
-    return None
+def _bare(sentence: str) -> str:
+    """Without what files are called."""
+    return re.sub(r"\"[^\"]*\"|\S*[/.\\]\w\S*", " ", sentence)
 
 
-def question(name: str, files: str, *, deceased: bool) -> str:
-    if deceased:
-        return f"Are you {name}'s executor or heir, and do you agree that the voice in {files} is cloned for a private companion?"
-    return (
-        f"Has {name} agreed to the voice in {files} being cloned for a private companion? "
-        "(A legal guardian says so in the answer.)"
-    )
+def question(name: str, files: str, *, deceased: bool, language: str = "en") -> str:
+    return say(language, "dead" if deceased else "living", name=name, files=files)
 
 
-def again(question: str, *, deceased: bool) -> str:
-    """The question once more, with the answers that are understood."""
-    yes = '"I am the executor and agree"' if deceased else '"yes", "she agreed", "I am the legal guardian and agree"'
-    return f"I must be sure of that. {question} Please answer with {yes}, or with no."
+def again(question: str, *, deceased: bool, language: str = "en") -> str:
+    """The question once more, with answers that are understood."""
+    return say(language, "again_dead" if deceased else "again_living", question=question)
 
 
-def denied(answer: str) -> bool:
-    return DOUBT.search(answer) is not None or not answer.strip()
+def denied(answer: str, language: str = "en", *, deceased: bool = False) -> bool:
+    """Whether an answer is a no. What somebody who died would have wanted isn't one: it is asked once more."""
+    if not answer.strip() or answers.taken_back(answer, language):
+        return True
+    return not deceased and any(answers.doubted(answer, code) for code in {"en", language})
 
 
-def answered(question: str, answer: str, name: str, *, deceased: bool) -> Given:
+def answered(question: str, answer: str, name: str, *, deceased: bool, relation: str = "") -> Given:
     """The consent in an answer to our question. Raises NeedsConsent for a no, and for what isn't clearly a yes."""
     words = f"Asked: {question} Answered: {answer}"
-    yes = _YES.match(answer)
-    rest = answer[yes.end() :] if yes else answer
-    plain = yes is not None and not rest
-    if not DOUBT.search(answer):
-        if deceased and (plain or ours(answer, HEIR) or (yes and _holds(rest, HEIR))):
-            return Given(kind="executor_or_heir", granted_by=KEEPER, statement=words)
-        if not deceased and (ours(answer, GUARDIAN) or (yes and _holds(rest, GUARDIAN))):
-            return Given(kind="guardian", granted_by=KEEPER, statement=words)
-        if not deceased and (plain or theirs(rest, name)):
-            return Given(kind="self", granted_by=name, statement=words)
+    other = {"He", "She"} - set(pronouns(relation))
+    meant = None
+    if len(answer) <= _LONGEST and not any(re.search(rf"\b{who}\b", answer, re.I) for who in other):
+        meant = answers.meant(answer, name, deceased=deceased)
+    if deceased and meant in {"yes", "heir"}:
+        return Given(kind="executor_or_heir", granted_by=KEEPER, statement=words)
+    if not deceased and meant == "guardian":
+        return Given(kind="guardian", granted_by=KEEPER, statement=words)
+    if not deceased and meant in {"yes", "self"}:
+        return Given(kind="self", granted_by=name, statement=words)
     raise NeedsConsent(f"cloning the voice of {name} wasn't clearly allowed")
-
-
-def _holds(words: str, office: re.Pattern[str]) -> bool:
-    """ "I am her executor", and nothing more."""
-    return bool(re.match(rf"I(?:'m| am)\s+(?:\w+\s+){{0,2}}{office.pattern}[\s.!]*$", words, re.I))

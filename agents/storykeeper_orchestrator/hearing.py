@@ -11,26 +11,28 @@ from mcp import types
 
 
 class Ear:
-    """Answers for a person only while their own answer is being recorded, and only whether they agree.
+    """Answers for a person only while their own answer is being recorded, and only whether they agree to what it was about.
 
     One recording at a time, so that the answer of one conversation is never taken for that of another.
     """
 
     def __init__(self) -> None:
         self._alone = asyncio.Lock()
-        self._answered = False
+        self._names: tuple[str, ...] = ()
 
     @asynccontextmanager
-    async def hearing(self, *, answered: bool) -> AsyncGenerator[None]:
+    async def hearing(self, *names: str) -> AsyncGenerator[None]:
+        """While a question that has all these names in it, whose voice and who agrees, is answered; without any, none is."""
         async with self._alone:
-            self._answered = answered
+            self._names = names
             try:
                 yield
             finally:
-                self._answered = False
+                self._names = ()
 
     async def __call__(self, context: Any, params: types.ElicitRequestParams) -> types.ElicitResult | types.ErrorData:
         form = params.requested_schema if isinstance(params, types.ElicitRequestFormParams) else {}
-        if self._answered and set(form.get("properties", {})) == {"agree"}:
+        meant = bool(self._names) and all(name in params.message for name in self._names)
+        if meant and set(form.get("properties", {})) == {"agree"}:
             return types.ElicitResult(action="accept", content={"agree": True})
         return types.ErrorData(code=types.INVALID_REQUEST, message="nobody is there to be asked")

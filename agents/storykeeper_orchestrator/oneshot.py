@@ -1,127 +1,143 @@
-"""The orchestrator for one sentence, at a terminal: the same procedure, its pauses answered there."""
+"""The orchestrator for one sentence: carried out or only planned, and told as plain values."""
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from google.adk.agents.run_config import RunConfig
-from google.adk.runners import Runner
-from google.adk.sessions import InMemorySessionService
-from google.genai import types
+from storykeeper_tools.errors import (
+    BadInput,
+    NeedsAnswer,
+    NeedsConfirm,
+    NeedsConsent,
+    StorykeeperError,
+    Unavailable,
+    from_row,
+    from_text,
+)
 
-from storykeeper_tools.errors import NeedsAnswer, NeedsConfirm, NeedsConsent, StorykeeperError, from_text
+from .conversation import Turn, opened
+from .pausing import Pause
+from .requests import CHANGE, MAKE, PROCEDURES
+from .tools import WRITING
 
-from .agent import NAME, build
-from .workflow import text
-
-MOST_MODEL_CALLS = 12
 _ANEW = "say it anew, or do as it says"
+_COMPANIONS = (MAKE, CHANGE)
+_ELSE = (PROCEDURES | frozenset(WRITING)) - {MAKE, CHANGE}
+_NOTHING = "there is nothing to plan in that: a plan is for making or changing a companion"
 
 
-class Person(Protocol):
+class Terminal(Protocol):
     """Whoever sits at the terminal."""
 
     def say(self, text: str) -> None: ...
 
-    async def confirm(self, question: str) -> bool: ...
-
     async def ask(self, question: str) -> str | None: ...
 
-
-async def provision(sentence: str, *, environ: Mapping[str, str], terminal: Person) -> dict[str, Any]:
-    """`{"companion": ..., "rehearsal": ...}` as the procedure gives it, `{"error": ...}`, or `{"said": ...}`; `environ` is laid over the process's."""
-    logging.getLogger("google_adk").setLevel(logging.CRITICAL)  # what goes wrong comes back as an outcome
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ADK announces each of its experimental features
-        app = build({**os.environ, **environ})
-        async with Runner(app=app, session_service=InMemorySessionService(), auto_create_session=True) as runner:
-            return await _converse(runner, sentence, terminal)
+    async def answer(self, pause: Pause) -> str | bool | None: ...
 
 
-async def _converse(runner: Runner, sentence: str, terminal: Person) -> dict[str, Any]:
-    """Until the procedure has an outcome; a model that asks instead of acting gets the person's answer."""
-    message = types.UserContent(sentence)
-    while True:
-        turn = await _turn(runner, message)
-        if turn.outcome is not None:
-            return turn.outcome if "companion" in turn.outcome else {"error": _row(turn.outcome.get("error"))}
-        if turn.question is None and turn.looked:
-            return {"error": turn.refused} if turn.refused else {"said": turn.said}
-        if turn.question is None:
-            answer = await terminal.ask(turn.said)
-            if not answer:
-                return {"error": NeedsAnswer(turn.said or "the sentence wasn't understood", next=_ANEW).row()}
-            message = types.UserContent(answer)
-        else:
-            reply = await _reply(turn.question, terminal)
-            if isinstance(reply, StorykeeperError):
-                return {"error": reply.row()}
-            message = reply
+class Listener:
+    """A terminal that is told the end of a sentence, rather than all that is said on the way."""
+
+    def __init__(self, terminal: Terminal | None) -> None:
+        self.terminal = terminal
+
+    def write(self, text: str, *, whole: bool) -> None: ...
+
+    def link(self, url: str) -> None: ...
+
+    def done(self, outcome: Mapping[str, Any]) -> None:
+        """A companion of several, before the next is asked about: whoever leaves there knows of it."""
+        if self.terminal and "companion" in outcome:
+            self.terminal.say(f"{outcome['companion']['companion']}: {outcome['companion']['status']}")
+
+    async def answer(self, pause: Pause) -> str | bool | None:
+        return await self.terminal.answer(pause) if self.terminal else None
 
 
-def _row(error: object) -> dict[str, str]:
+async def provision(sentence: str, *, environ: Mapping[str, str], terminal: Terminal) -> dict[str, Any]:
+    """`{"companions": [outcome or {"error"}], "said", "error", "usage"}`; `environ` is laid over the process's.
+
+    An outcome is as the procedure gives it. `error` is set where nothing came of the sentence but that.
+    """
+    async with opened({**os.environ, **environ}, Listener(terminal)) as talk:
+        turn = await talk.say(sentence)
+        while _only_talked(turn) and (answer := await terminal.ask(turn.said)):
+            turn = await talk.say(answer)
+        made = [_told(outcome) for outcome in turn.outcomes if outcome["tool"] in _COMPANIONS]
+        rest = [outcome for outcome in turn.outcomes if outcome["tool"] not in _COMPANIONS]
+        return {"companions": made, **_end(turn, made, rest), "usage": talk.cost()}
+
+
+async def plan(sentence: str, *, environ: Mapping[str, str]) -> dict[str, Any]:
+    """`{"plans": [draft or {"error"}], "said", "error", "usage"}`: nothing is asked, recorded, made or deleted."""
+    async with opened({**os.environ, **environ}, Listener(None), only_plan=True) as talk:
+        turn = await talk.say(sentence)
+        plans = [_drawn(outcome) for outcome in turn.outcomes]
+        told = _end(turn, plans, [])
+        if not plans and _ELSE.intersection(turn.called):
+            next = "say it to storykeeper provision, or in storykeeper chat"
+            told["error"] = BadInput(_NOTHING, exists="nothing was spent, changed or deleted", next=next).row()
+        elif not plans and not told["error"]:
+            told["said"] = f"{_NOTHING.capitalize()}. {turn.said}"
+        return {"plans": plans, **told, "usage": talk.cost()}
+
+
+def _only_talked(turn: Turn) -> bool:
+    """Whether the model has asked back, or told something, without looking at anything."""
+    return not (turn.called or turn.unanswered or turn.broken)
+
+
+def _end(turn: Turn, made: list[dict[str, Any]], rest: list[dict[str, Any]]) -> dict[str, Any]:
+    """What else there is to say: that something wasn't answered, or failed, or what single tools and reports tell."""
+    error: StorykeeperError | None = None
+    if turn.unanswered:
+        error = _unanswered(turn.unanswered)
+    elif turn.broken and not turn.outcomes:
+        error = Unavailable(turn.said, exists="see list_companions", next="say it again once that works")
+    elif _only_talked(turn):
+        error = NeedsAnswer(turn.said or "the sentence wasn't understood", next=_ANEW)
+    elif not made:
+        error = _failed(turn, rest)
+    reports = [str(outcome["report"]) for outcome in rest if "error" not in outcome]
+    said = "\n".join(reports) if reports else "" if made else turn.said
+    return {"said": said, "error": error.row() if error else None}
+
+
+def _failed(turn: Turn, rest: list[dict[str, Any]]) -> StorykeeperError | None:
+    """The last thing that was tried, where it failed: whatever the model says about it."""
+    tried = [*turn.told, *rest]
+    return _error(tried[-1]) if tried and "error" in tried[-1] else None
+
+
+def _told(outcome: dict[str, Any]) -> dict[str, Any]:
+    error = _error(outcome) if "error" in outcome else None
+    return {"error": error.row()} if error else outcome
+
+
+def _drawn(outcome: dict[str, Any]) -> dict[str, Any]:
+    return dict(outcome["draft"]) if "draft" in outcome else _told(outcome)
+
+
+def _error(outcome: Mapping[str, Any]) -> StorykeeperError:
     """The error of an outcome: a row of ours, or what ADK made of something that broke."""
-    return dict(cast("dict[str, str]", error)) if isinstance(error, dict) else from_text(str(error)).row()
+    error = outcome["error"]
+    return from_row(cast("dict[str, str]", error)) if isinstance(error, dict) else from_text(str(error))
 
 
-class Turn:
-    """What one turn of the orchestrator brought."""
-
-    def __init__(self) -> None:
-        self.said = ""
-        self.looked = False
-        self.refused: dict[str, str] | None = None
-        self.question: types.FunctionCall | None = None
-        self.outcome: dict[str, Any] | None = None
-
-    def take(self, part: types.Part, waiting: set[str], *, by_agent: bool) -> None:
-        call, response = part.function_call, part.function_response
-        if call and call.id in waiting and call.name == "adk_request_input":
-            self.question = call
-        if response and response.name == "make_companion" and isinstance(response.response, dict):
-            self.outcome = response.response.get("result", response.response)
-        self.looked = self.looked or bool(response)
-        if response:
-            self.refused = _refusal(response.response)
-        if part.text and by_agent:
-            self.said = part.text
-
-
-def _refusal(answer: object) -> dict[str, str] | None:
-    """The error of a tool's answer; None for one that told what was asked."""
-    told = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
-    return from_text(text(told)).row() if told.get("isError") else None
-
-
-async def _turn(runner: Runner, message: types.Content) -> Turn:
-    turn = Turn()
-    limit = RunConfig(max_llm_calls=MOST_MODEL_CALLS)
-    async for event in runner.run_async(user_id="keeper", session_id="oneshot", new_message=message, run_config=limit):
-        waiting = set(event.long_running_tool_ids or ())
-        for part in (event.content.parts if event.content else None) or []:
-            turn.take(part, waiting, by_agent=event.author == NAME)
-    return turn
-
-
-async def _reply(question: types.FunctionCall, terminal: Person) -> types.Content | StorykeeperError:
-    """The person's answer to a pause. `--yes` answers about spending only; nothing but words answers about consent."""
-    text = str((question.args or {}).get("message", ""))
-    if question.id == "confirm":
-        if not await terminal.confirm(text):
-            return NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
-        return _answer(question, True)
-    answer = await terminal.ask(text)
-    if not answer:
-        return NeedsConsent(
-            f"nobody answered: {text}", next="answer it at a terminal, or say in the sentence who consented"
-        )
-    return _answer(question, answer)
-
-
-def _answer(question: types.FunctionCall, value: object) -> types.Content:
-    response = types.FunctionResponse(id=question.id, name=question.name, response={"result": value})
-    return types.Content(role="user", parts=[types.Part(function_response=response)])
+def _unanswered(pause: Pause) -> StorykeeperError:
+    """Nobody was there who could answer."""
+    if pause.beforehand:
+        return NeedsConfirm("the spending wasn't confirmed", next="say yes, or add --yes")
+    if pause.kind in {"go_ahead", "tool"}:
+        next = "say yes at a terminal; --yes doesn't count here"
+        return NeedsConfirm(f"a person must confirm it: {pause.question}", exists="all of it", next=next)
+    if pause.kind == "deletion":
+        next = f"say it at a terminal, or use storykeeper retire {pause.word} --forget"
+        return NeedsConfirm(f"a person must confirm what is deleted: {pause.question}", exists="all of it", next=next)
+    if pause.kind in {"consent", "name"}:
+        next = "answer it at a terminal, or say in the sentence who consented"
+        return NeedsConsent(f"nobody answered: {pause.question}", next=next)
+    return NeedsAnswer(f"nobody answered: {pause.question}", next="answer it at a terminal, or say it in the sentence")

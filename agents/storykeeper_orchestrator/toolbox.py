@@ -1,39 +1,85 @@
-"""The tool server of the orchestrator: one process over stdio, seen whole by the procedure and in part by the chat."""
+"""The tool server of the orchestrator: one process over stdio, seen whole by the procedures and in part by the chat."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from google.adk.agents.readonly_context import ReadonlyContext
+from google.adk.agents.callback_context import CallbackContext
 from google.adk.plugins.base_plugin import BasePlugin
-from google.adk.tools.base_tool import BaseTool
-from google.adk.tools.base_toolset import BaseToolset
-from google.adk.tools.mcp_tool import McpToolset, StdioConnectionParams
-from google.adk.tools.tool_context import ToolContext
+from google.adk.tools.mcp_tool import StdioConnectionParams
+from google.genai import types
 from mcp import StdioServerParameters
 
 from storykeeper_tools.files import everything
 
-from . import offline
 from .hearing import Ear
+from .server import PATIENCE, Server
+from .sharing import Shared
+from .tools import READING, WRITING, Chest
 
 LONGEST_CALL = 900.0  # ADK's default of 5 s would cancel a voice clone after it may have been made
+START = 60.0
+STORYKEEPER = (sys.executable, "-m", "storykeeper_server", "mcp")
 PASSED_ON = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "ELEVENLABS_API_KEY", "XDG_DATA_HOME")
 
 
-def connect(environ: Mapping[str, str], ear: Ear) -> McpToolset:
-    """The tools of `storykeeper mcp`, started when first used."""
-    server = StdioServerParameters(
-        command=sys.executable, args=["-m", "storykeeper_server", "mcp"], env=server_environ(environ)
-    )
-    return McpToolset(
+class Progress(Protocol):
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    whole: Shared
+    server: Server
+    start: float = START
+
+    def chest(self, *, only_reading: bool = False) -> Chest:
+        """What the model may use on its own."""
+        return Chest(self.whole, READING if only_reading else READING | frozenset(WRITING), self.server.patience)
+
+    async def ready(self, callback_context: CallbackContext) -> types.Content | None:
+        """What to say instead of anything else where the tool server is down: a model without tools would make things up."""
+        try:
+            async with asyncio.timeout(self.start):
+                await self.whole.get_tools()
+        except (ConnectionError, TimeoutError):
+            return types.ModelContent(
+                "The tool server did not start, so nothing can be looked up or made now, and nothing was. "
+                "`storykeeper mcp` shows why; then say it again."
+            )
+        return None
+
+
+def connect(
+    environ: Mapping[str, str],
+    progress: Progress | None = None,
+    *,
+    command: Sequence[str] = STORYKEEPER,
+    patience: Mapping[str, float] = PATIENCE,
+    start: float = START,
+) -> Toolbox:
+    """The tools of `storykeeper mcp`, or of another command, started when first used and again when it died.
+
+    `patience` and `start` are seconds: for an answer of each tool, and for the first sign of life.
+    """
+    ear, elicits = Ear(), environ.get("STORYKEEPER_CONSENT", "").strip().lower() == "elicit"
+    server = StdioServerParameters(command=command[0], args=list(command[1:]), env=server_environ(environ))
+    whole = Shared(
         connection_params=StdioConnectionParams(server_params=server, timeout=LONGEST_CALL),
         tool_list_cache_ttl_seconds=300,
         elicitation_callback=ear,
+        progress_callback=progress,
+    )
+    return Toolbox(
+        whole,
+        Server(whole, ear, patience, elicits=elicits),
+        start,
     )
 
 
@@ -49,42 +95,12 @@ def server_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return passed
 
 
-def model(environ: Mapping[str, str]) -> str:
-    """The language model: the one that is set, Gemini when a Google key is, otherwise the rules."""
-    chosen = environ.get("STORYKEEPER_MODEL", "").strip()
-    if chosen:
-        return chosen
-    from google.adk.agents import LlmAgent
+class Closing(BasePlugin):
+    """Closes the tool server with the application."""
 
-    return LlmAgent.DEFAULT_MODEL if environ.get("GOOGLE_API_KEY", "").strip() else offline.NAME
-
-
-class View(BaseToolset):
-    """Some of the tools of another toolset, over the same connection: a second toolset would be a second server."""
-
-    def __init__(self, whole: BaseToolset, names: frozenset[str]) -> None:
-        super().__init__()
-        self._whole = whole
-        self._names = names
-
-    async def get_tools(self, readonly_context: ReadonlyContext | None = None) -> list[BaseTool]:
-        return [tool for tool in await self._whole.get_tools(readonly_context) if tool.name in self._names]
+    def __init__(self, box: Toolbox) -> None:
+        super().__init__(name="closing")
+        self._box = box
 
     async def close(self) -> None:
-        await self._whole.close()
-
-
-class Household(BasePlugin):
-    """Closes the tool server with the application, and makes what a tool raises a value the model can read."""
-
-    def __init__(self, toolset: BaseToolset) -> None:
-        super().__init__(name="household")
-        self._toolset = toolset
-
-    async def on_tool_error_callback(
-        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
-    ) -> dict[str, Any]:
-        return {"error": f"internal · {tool.name} broke: {type(error).__name__} · see list_companions · try again"}
-
-    async def close(self) -> None:
-        await self._toolset.close()
+        await self._box.whole.close()

@@ -125,7 +125,7 @@ class Batch:
         try:
             if block is None:
                 raise NeedsConsent(f"{row.file} has no consent block", next="add one, and apply it again")
-            await self.keeper.companions.grant(row.companion, block)
+            await self.keeper.companions.grant(row.plan_id, block)
         except CallerError as error:
             self._refuse(row, error)
 

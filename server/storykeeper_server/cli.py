@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import os
+import sqlite3
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from storykeeper_tools.errors import InternalError, StorykeeperError, from_system
 
 from .commands import print_json
 from .grammar import misfit, parser
-from .wording import commanded, sandboxed
+from .wording import commanded, sandboxed, visible
 
 UNEXPECTED = 1
 INTERRUPTED = 130
 UNHEARD = 141
+# What SQLite says of a file, as the system would.
+_REFUSED = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+}
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -53,26 +63,43 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         # Whoever read along has seen enough. Python would flush once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNHEARD
-    except StorykeeperError as error:
-        return fail(error, as_json=getattr(arguments, "json", False))
     except KeyboardInterrupt:
         print("storykeeper: interrupted; said again, it goes on where it was", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:
-        return fail(from_system(error), as_json=getattr(arguments, "json", False))
-    except Exception as error:  # a defect of ours, told with where it is
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        broken = InternalError(
-            f"something broke: {type(error).__name__} in {where.name}, line {where.lineno} of {Path(where.filename).name}",
-            exists="see storykeeper list",
-        )
-        return fail(broken, as_json=getattr(arguments, "json", False))
+    except Exception as error:
+        return fail(understood(error), as_json=getattr(arguments, "json", False))
     return code
+
+
+def understood(error: BaseException) -> StorykeeperError:
+    """What went wrong, in our words: of a group of errors the first that isn't a defect of ours, told with where it is."""
+    for one in _single(error):
+        if isinstance(one, StorykeeperError):
+            return one
+        if isinstance(one, sqlite3.Error) and (number := _REFUSED.get(getattr(one, "sqlite_errorcode", 0) & 0xFF)):
+            return from_system(OSError(number, os.strerror(number)))
+        if isinstance(one, OSError):
+            return from_system(one)
+    last = next(_single(error))
+    where = traceback.extract_tb(last.__traceback__)[-1]
+    return InternalError(
+        f"something broke: {type(last).__name__} in {where.name}, line {where.lineno} of {Path(where.filename).name}",
+        exists="see storykeeper list",
+    )
+
+
+def _single(error: BaseException) -> Iterator[BaseException]:
+    """The errors of a group, which task groups make of them, or the one."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+        yield from _single(one)
 
 
 def fail(error: StorykeeperError, *, as_json: bool) -> int:
     """The one place where the command line renders an error."""
-    print(f"storykeeper: {commanded(str(error))}", file=sys.stderr)
+    print(f"storykeeper: {visible(commanded(str(error)))}", file=sys.stderr)
     if as_json:
         print_json({"error": error.row()})
     return error.exit_code

@@ -28,7 +28,7 @@ from storykeeper_tools.settings import Settings
 from .starting import unswept
 from .terminal import described
 from .wiring import Storykeeper, settings, wire
-from .wording import commanded
+from .wording import commanded, visible
 
 STILL_GOING = 7
 DAMAGED = 1
@@ -261,7 +261,7 @@ def _planned(spec: Spec, draft: Draft) -> dict[str, Any]:
 
 def print_text(text: object) -> None:
     """A result as a person reads it."""
-    print(commanded(str(text)))
+    print(visible(commanded(str(text))))
 
 
 def print_json(document: Any) -> None:

@@ -54,7 +54,7 @@ async def _grant(keeper: Storykeeper, companion: Companion, plan: Plan, argument
     said = _said(arguments) if arguments.kind else await _asked(terminal, plan)
     if said:
         block = _block({**said, "evidence": arguments.evidence, "expires": arguments.expires or None})
-        await keeper.companions.grant(companion.id, block, Person(terminal, heard=not arguments.kind))
+        await keeper.companions.grant(plan.plan_id, block, Person(terminal, heard=not arguments.kind))
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, str]:
@@ -83,6 +83,13 @@ async def _asked(terminal: Terminal, plan: Plan) -> dict[str, str] | None:
         return None
     words = await terminal.ask("What shall be written down with it, in your own words? (or an empty line)")
     said = " ".join(filter(None, [f"{answer.strip().rstrip('.')}.", (words or "").strip()]))
+    # Whoever thinks better of it while they write has not agreed: what is kept is shown, and takes a yes of its own.
+    if (
+        words
+        and words.strip()
+        and not agrees(await terminal.ask(f'This is written down: "{said}" Is it your yes? [y/N]'))
+    ):
+        return None
     return {"kind": kind, "granted_by": granted_by, "statement": f"Said at the terminal: {said}"}
 
 

@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"storykeeper {version('storykeeper')}")
     sub = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _provision(sub.add_parser("provision", help="make a companion, from a sentence or from files"))
-    _plan(sub.add_parser("plan", help="show what making a companion would do and cost; spends nothing"))
+    _plan(sub.add_parser("plan", help="show what a sentence or a file would make and cost; spends nothing"))
+    _chat(sub.add_parser("chat", help="talk with the orchestrator: make, change, rehearse, share, forget"))
     _apply(sub.add_parser("apply", help="make or change many companions, each from its companion.yaml"))
     _list(sub.add_parser("list", help="list the companions of this workspace"))
     _show(sub.add_parser("show", help="show one companion"))
@@ -95,9 +96,17 @@ def _provision(command: argparse.ArgumentParser) -> None:
 
 
 def _plan(command: argparse.ArgumentParser) -> None:
-    _common(command, "commands.plan")
-    command.add_argument("files", nargs="+", metavar="companion.yaml")
+    _common(command, "planning.plan")
+    command.add_argument("files", nargs="+", metavar="SENTENCE|FILE", help="one sentence, or companion.yaml files")
     _overwriting(command)
+
+
+def _chat(command: Parser) -> None:
+    command.set_defaults(run="chatting.chat")
+    command.description = (
+        "Nothing is spent, changed or deleted before you have said yes to it. /help inside tells more."
+    )
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
 
 
 def _apply(command: Parser) -> None:

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import os
+import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from storykeeper_tools.caller import NOBODY
 from storykeeper_tools.companion.changes import Changes
 from storykeeper_tools.companion.spec import ConsentBlock, parse
 from storykeeper_tools.companion.written import load
-from storykeeper_tools.errors import NOTHING_MADE, AuthMissing, BadInput, Busy, NeedsConfirm, NeedsConsent, from_row
-from storykeeper_tools.files import Files, allow, everything
+from storykeeper_tools.errors import (
+    NOTHING_MADE,
+    BadInput,
+    Busy,
+    NeedsConfirm,
+    NeedsConsent,
+    StorykeeperError,
+    from_row,
+)
+from storykeeper_tools.files import Files
 from storykeeper_tools.provisioning.observing import observe
 from storykeeper_tools.provisioning.plan import Draft
+from storykeeper_tools.sessions import SignedUrl
 from storykeeper_tools.views import CompanionView
 
 from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text, warned
+from .orchestrating import mentioned, orchestrator, sayable, surroundings
 from .terminal import Person, Terminal, described
 from .wiring import Storykeeper, wire
+from .wording import commanded, visible
 
 TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
 _LOOK_SECONDS = 0.2
-Oneshot = Callable[..., Awaitable[Mapping[str, Any]]]
 
 
 async def provision(arguments: argparse.Namespace) -> int:
@@ -66,7 +75,9 @@ async def _confirm_known(keeper: Storykeeper, plan_id: str, terminal: Terminal) 
     finished = companion.plan_id == plan_id and planner.finished(companion)
     if finished or keeper.engine.running(plan_id):
         return
-    terminal.say(str(planner.again(plan, await observe(keeper.elevenlabs, planner.made(companion)))))
+    draft = planner.again(plan, await observe(keeper.elevenlabs, planner.made(companion)))
+    terminal.say(str(draft))
+    await _agreed(keeper, draft, terminal)
     if not await terminal.confirm(f"Carry out {plan_id}?"):
         raise NeedsConfirm("the plan wasn't confirmed", exists="nothing was changed", next="say yes, or add --yes")
 
@@ -82,39 +93,48 @@ async def _correct(arguments: argparse.Namespace) -> int:
 
 
 async def _from_sentence(arguments: argparse.Namespace) -> int:
-    """Hand the sentence to the orchestrator, which calls our MCP server; then fetch the link ourselves."""
-    chosen = warned(arguments)
-    if chosen.api_key is None:
-        raise AuthMissing("there is no ElevenLabs key")
-    allow(chosen.files, home=Path.home())  # said here, before a tool server fails over it
-    terminal = Terminal(yes=arguments.yes)
-    async with contextlib.AsyncExitStack() as stack:
-        environ = {"STORYKEEPER_FILES": os.pathsep.join(map(str, [*chosen.files, *mentioned(arguments.sentence)]))}
-        if chosen.sandbox:
-            environ["STORYKEEPER_SANDBOX"] = "1"
-        report = await orchestrator()(arguments.sentence, environ=environ, terminal=terminal)
-        if report.get("error"):
-            raise from_row(report["error"])
-        if "said" in report:
-            print_json(report) if arguments.json else print_text(report["said"])
-            return 0
-        keeper = wire(chosen, files=Files())
-        await stack.enter_async_context(keeper.running())
-        view = CompanionView.model_validate(report["companion"])
-        return await _conclude(keeper, view, arguments, report.get("rehearsal"))
+    """Hand the sentence to the orchestrator, which calls our MCP server; then fetch the links ourselves."""
+    sentence = sayable(arguments.sentence)
+    chosen, terminal = warned(arguments), Terminal(yes=arguments.yes)
+    environ = surroundings(chosen, mentioned(sentence))
+    report = await orchestrator("oneshot")(sentence, environ=environ, terminal=terminal)
+    terminal.say(f"The model: {report['usage']['told']}.")
+    made = report["companions"]
+    if not made and report["error"]:
+        raise from_row(report["error"])
+    if not made:
+        print_json({"said": report["said"], "usage": report["usage"]}) if arguments.json else print_text(report["said"])
+        return 0
+    keeper = wire(chosen, files=Files())
+    async with keeper.running(work=False):  # what is still going on is carried by whoever works for this workspace
+        shown = [await _made(keeper, outcome) for outcome in made]
+    return _told(shown, report, arguments)
 
 
-def mentioned(sentence: str) -> list[Path]:
-    """The files and folders that a sentence names: whoever types a path means it to be read."""
-    words = [word.strip(".,;:!?()\"'") for word in sentence.split()]
-    paths = [Path(word) for word in words if os.sep in word and os.path.exists(word)]
-    return [path for path in paths if not everything(path.resolve(), Path.home())]
+async def _made(keeper: Storykeeper, outcome: Mapping[str, Any]) -> Made | StorykeeperError:
+    if outcome.get("error"):
+        return from_row(outcome["error"])
+    view = await keeper.companions.get_companion(outcome["companion"]["companion"])
+    return await _concluded(keeper, view, outcome.get("rehearsal"))
 
 
-def orchestrator() -> Oneshot:
-    """Found by its entry point: the server doesn't know the orchestrator."""
-    found = entry_points(group="storykeeper.orchestrator", name="oneshot")
-    return cast("Oneshot", next(iter(found)).load())
+def _told(shown: Sequence[Made | StorykeeperError], report: Mapping[str, Any], arguments: argparse.Namespace) -> int:
+    """One as ever; several each in its turn. The first that isn't done says by which code this ends."""
+    left = [from_row(report["error"])] if report["error"] else []
+    errors = [each for each in [*shown, *left] if isinstance(each, StorykeeperError)]
+    if len(shown) == 1 and errors:
+        raise errors[0]
+    rows = [each.json() if isinstance(each, Made) else {"error": each.row()} for each in shown]
+    more = {"usage": report["usage"], **({"error": left[0].row()} if left else {})}
+    if arguments.json:
+        print_json({**rows[0], **more} if len(rows) == 1 else {"companions": rows, **more})
+    else:
+        told = [each.env() if arguments.env else each.text() for each in shown if isinstance(each, Made)]
+        print_text("\n".join(filter(None, [*told, report["said"]])))
+    for error in errors:
+        print(f"storykeeper: {visible(commanded(str(error)))}", file=sys.stderr)
+    codes = [each.exit_code if isinstance(each, StorykeeperError) else each.code for each in [*shown, *left]]
+    return next(filter(None, codes), 0)
 
 
 async def _carry_out(
@@ -122,22 +142,28 @@ async def _carry_out(
 ) -> CompanionView:
     """consent, confirm, run: each only when the one before allows it."""
     terminal.say(str(draft))
-    if draft.questions:
-        plan, _ = keeper.companions.planner.current(draft.plan_id)
-        who = plan.spec.subject
-        block = given or await terminal.ask_consent(who.name, who.status)
-        if block is None:
-            raise NeedsConsent(f"nobody has allowed yet that the voice of {who.name} is cloned")
-        # What a file or an option says is enough, but where only a person's own answer is.
-        asked = given is None or keeper.settings.consent == "elicit"
-        caller = Person(terminal, heard=given is None) if asked else NOBODY
-        await keeper.companions.grant(draft.companion, block, caller)
+    await _agreed(keeper, draft, terminal, given)
     spends = f"Spend {_cost(draft)}?" if draft.cost.voice_slots else "Change it?"
     joined = keeper.engine.running(draft.plan_id)
     if draft.writes and not joined and not await terminal.confirm(spends):
         exists = "what exists is unchanged" if draft.exists else NOTHING_MADE
         raise NeedsConfirm("the plan wasn't confirmed", exists=exists, next="say yes, or add --yes")
     return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
+
+
+async def _agreed(keeper: Storykeeper, draft: Draft, terminal: Terminal, given: ConsentBlock | None = None) -> None:
+    """The consent that a plan still needs is asked for, where it wasn't given with it."""
+    if not draft.questions:
+        return
+    plan, _ = keeper.companions.planner.current(draft.plan_id)
+    who = plan.spec.subject
+    block = given or await terminal.ask_consent(who.name, who.status)
+    if block is None:
+        raise NeedsConsent(f"nobody has allowed yet that the voice of {who.name} is cloned")
+    # What a file or an option says is enough, but where only a person's own answer is.
+    asked = given is None or keeper.settings.consent == "elicit"
+    caller = Person(terminal, heard=given is None) if asked else NOBODY
+    await keeper.companions.grant(draft.plan_id, block, caller)
 
 
 async def _drawn(keeper: Storykeeper, draw: Callable[[], Awaitable[Draft]], terminal: Terminal) -> Draft:
@@ -155,25 +181,54 @@ async def _drawn(keeper: Storykeeper, draw: Callable[[], Awaitable[Draft]], term
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _conclude(
-    keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace, rehearsal: dict[str, Any] | None = None
-) -> int:
-    """Print the companion, and how its rehearsal went where there was one; the link is minted now and kept nowhere."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A companion as it came out, with how its rehearsal went where there was one, and a link where it can be talked to."""
+
+    view: CompanionView
+    link: SignedUrl | None
+    rehearsal: Mapping[str, Any] | None
+    sandbox: bool
+
+    @property
+    def code(self) -> int:
+        return 0 if self.view.status == "done" else STILL_GOING
+
+    def env(self) -> str:
+        view = self.view
+        ids = {"VOICE": view.voice_id, "KB": ",".join(d.id for d in view.documents), "AGENT": view.agent_id}
+        return "\n".join(f"ELEVENLABS_{name}_ID={value or ''}" for name, value in ids.items())
+
+    def json(self) -> dict[str, Any]:
+        shown = _finished(self.view, *((self.link.signed_url, self.link.expires_at) if self.link else (None, None)))
+        told = self.rehearsal and {key: self.rehearsal[key] for key in ("passed", "failed", "next")}
+        return {**shown, "rehearsal": told}
+
+    def text(self) -> str:
+        rehearsed = _rehearsed(self.view, self.rehearsal)
+        return described(self.view, self.link, embedded=self.sandbox, rehearsal=rehearsed)
+
+
+async def _concluded(keeper: Storykeeper, view: CompanionView, rehearsal: Mapping[str, Any] | None = None) -> Made:
+    """The link is minted now and kept nowhere."""
     if rehearsal:
         view.next = rehearsal["next"]
     link = await keeper.sessions.get_signed_url(view.companion) if view.status == "done" else None
+    return Made(view, link, rehearsal, keeper.settings.sandbox)
+
+
+async def _conclude(keeper: Storykeeper, view: CompanionView, arguments: argparse.Namespace) -> int:
+    made = await _concluded(keeper, view)
     if arguments.env:
-        ids = {"VOICE": view.voice_id, "KB": ",".join(d.id for d in view.documents), "AGENT": view.agent_id}
-        print("\n".join(f"ELEVENLABS_{name}_ID={value or ''}" for name, value in ids.items()))
+        print(made.env())
     elif arguments.json:
-        shown = _finished(view, link.signed_url if link else None, link.expires_at if link else None)
-        print_json({**shown, "rehearsal": rehearsal and {key: rehearsal[key] for key in ("passed", "failed", "next")}})
+        print_json(made.json())
     else:
-        print_text(described(view, link, embedded=keeper.settings.sandbox, rehearsal=_rehearsed(view, rehearsal)))
-    return 0 if view.status == "done" else STILL_GOING
+        print_text(made.text())
+    return made.code
 
 
-def _rehearsed(view: CompanionView, outcome: dict[str, Any] | None) -> str:
+def _rehearsed(view: CompanionView, outcome: Mapping[str, Any] | None) -> str:
     """How its rehearsal went, in a line; or how to have one, of a companion that can be talked to."""
     command = f"storykeeper rehearse {view.companion}"
     if outcome is None:

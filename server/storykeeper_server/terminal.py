@@ -7,9 +7,9 @@ import contextlib
 import sys
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from storykeeper_tools.caller import NOBODY, Answer, Declined
 from storykeeper_tools.companion.language import offered, table
@@ -17,7 +17,7 @@ from storykeeper_tools.companion.spec import ConsentBlock, Status, name_key
 from storykeeper_tools.sessions import SignedUrl
 from storykeeper_tools.views import CompanionView
 
-from .wording import STAYS, commanded
+from .wording import STAYS, commanded, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,30 @@ class Progress:
     console: Any
 
     async def report(self, done: float, total: float, message: str) -> None:
-        self.console.print(f"{done:>3.0f}/{total:.0f} {message}", markup=False, highlight=False)
+        self.console.print(visible(f"{done:>3.0f}/{total:.0f} {message}"), markup=False, highlight=False)
 
     async def ask(self, question: str, form: type[Answer]) -> Answer | None:
         return await NOBODY.ask(question, form)
+
+
+class Pause(Protocol):
+    """What the orchestrator waits for. A deletion waits for a `word`, a go-ahead is `about` a plan; --yes answers what may be
+    answered `beforehand`."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def question(self) -> str: ...
+
+    @property
+    def about(self) -> Mapping[str, Any]: ...
+
+    @property
+    def word(self) -> str: ...
+
+    @property
+    def beforehand(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +65,7 @@ class Terminal:
         return Progress(self.console)
 
     def say(self, text: str) -> None:
-        self.console.print(commanded(text), markup=False, highlight=False)
+        self.console.print(visible(commanded(text)), markup=False, highlight=False)
 
     async def confirm(self, question: str) -> bool:
         if self.yes:
@@ -55,10 +75,27 @@ class Terminal:
 
     async def ask(self, question: str) -> str | None:
         """A line from the person; None where there is none to ask."""
-        if not sys.stdin or not sys.stdin.isatty():
+        if not self.there:
             return None
         self.say(question)
         return await _line()
+
+    async def answer(self, pause: Pause) -> str | bool | None:
+        """The person's own words, or a yes to a tool. --yes allows spending and changes, and nothing else."""
+        if self.yes and pause.beforehand:
+            self.say(f"{pause.question} yes (--yes)")
+            return True if pause.kind == "tool" else "yes"
+        if pause.kind == "visitors" and (self.yes or not self.there):
+            return "family"
+        answer = await self.ask(pause.question)
+        if answer is None or pause.kind != "tool":
+            return answer
+        return agrees(answer)
+
+    @property
+    def there(self) -> bool:
+        """Whether there is somebody who can be asked."""
+        return bool(sys.stdin) and sys.stdin.isatty()
 
     async def may_forget(self, companion: str, effects: Sequence[str]) -> bool:
         """Whether a person wants it deleted; --yes would be said too lightly for this."""

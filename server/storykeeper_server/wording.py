@@ -21,7 +21,7 @@ _COMMANDS = (
     (r"rehearse_companion\(companion=([^)]+)\)", r"storykeeper rehearse \1"),
     (r"delete_resource deletes it", r"delete_resource, over MCP, deletes it"),
     (r"list_companions, or the list tool of that kind", r"storykeeper list"),
-    (r"Next: record_consent, then ", r"Next: "),
+    (r"(Next: |\"next\": \")record_consent, then ", r"\1"),
     (
         r"then call record_consent",
         r"then say so with --consent and --granted-by, in the file's `consent`, or with storykeeper consent",
@@ -39,7 +39,7 @@ _COMMANDS = (
 _PATTERNS = [(re.compile(pattern), command) for pattern, command in _COMMANDS]
 # A command with what it is said of: ids, plans, options, and what stands behind those.
 _COMMAND = re.compile(
-    r"\bstorykeeper (?:provision|plan|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp)\b"
+    r"\bstorykeeper (?:provision|plan|chat|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp)\b"
     r"(?: (?:--confirm [\w-]+|--[a-z-]+|plan_\w+|(?:[a-z0-9]+-)+[0-9a-f]{4,}\b|(?:ID|TEXT|TOKEN)\b))*"
 )
 _TALK = re.compile(r"get_signed_url\(of=[^)]+\) gives a URL to talk to it")
@@ -56,6 +56,12 @@ def commanded(text: str) -> str:
     for pattern, command in _PATTERNS:
         text = pattern.sub(command, text)
     return _COMMAND.sub(_flagged, text) if sandboxed.get() else text
+
+
+def visible(text: str) -> str:
+    """Only what can be read: a terminal would obey the control characters in a model's or a tool's words, and show
+    what is written backwards as if it weren't."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " * sign.isspace() for sign in text)
 
 
 def _flagged(command: re.Match[str]) -> str:

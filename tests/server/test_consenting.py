@@ -109,7 +109,12 @@ async def test_a_person_at_a_terminal_answers_in_their_own_words(tmp_path: Path)
     spec = ["provision", *FILES, "--consent", "self", "--yes"]
     code, seen = await talk(tmp_path, spec, {"(self, Dorothy) [y/N]": "no"}, **ELICIT)
     assert code == 3, seen
-    answers = {"Are you Dorothy (self)": "self", "May the voice of": "Yes.", "in your own words": "Gladly, go on."}
+    answers = {
+        "Are you Dorothy (self)": "self",
+        "May the voice of": "Yes.",
+        "in your own words": "Gladly, go on.",
+        "Is it your yes": "y",
+    }
     code, seen = await talk(tmp_path, ["consent", "Dorothy"], answers, **ELICIT)
     assert code == 0, seen
     assert "answered by a person" in seen
@@ -121,10 +126,11 @@ async def test_a_person_at_a_terminal_answers_in_their_own_words(tmp_path: Path)
 async def test_a_no_at_the_terminal_records_nothing(tmp_path: Path) -> None:
     """Also when it is said last."""
     await talk(tmp_path, ["provision", *FILES], {"Has Dorothy agreed": "no"})
-    answers = {"Are you Dorothy (self)": "self", "May the voice of": "No, never."}
-    code, seen = await talk(tmp_path, ["consent", "Dorothy"], answers)
-    assert code == 3, seen
-    assert "  none" in seen
+    regret = {"May the voice of": "yes", "in your own words": "No, I would rather not.", "Is it your yes": "no"}
+    for said in ({"May the voice of": "No, never."}, regret):
+        code, seen = await talk(tmp_path, ["consent", "Dorothy"], {"Are you Dorothy (self)": "self", **said})
+        assert code == 3, seen
+        assert "  none" in seen
 
 
 def test_taking_it_back_pauses_first_and_then_forgets(here: Place) -> None:

@@ -1,0 +1,1 @@
+"""Scripted models, what they are told to do wrong, and a person who talks with them."""
