@@ -1,4 +1,6 @@
 # make demo    set up, and make a companion in the sandbox from one sentence
+# make talk    build the talk page (needs Node.js and npm); everything else works without
+# make screenshots  pictures of the talk page in all its states, into .cache/screenshots/
 # make test    set up, and run all tests
 # make check   what reads the code without running it: format, lint, types, architecture
 # make bench   speed, most of it as ratios measured in one run; COMPANIONS=200 for a shorter one
@@ -19,10 +21,17 @@ RUN := requirements/build.txt requirements/run.txt
 DEV := requirements/build.txt requirements/dev.txt
 SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.
 
-.PHONY: demo test check bench fuzz campaign evals injections live clean requirements
+.PHONY: demo talk screenshots test check bench fuzz campaign evals injections live clean requirements
 
 demo: .venv/run
 	@$(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
+
+talk:
+	@$(PYTHON) scripts/talk.py
+
+screenshots: .venv/dev talk
+	@$(BIN)/python scripts/clients.py
+	@PYTHONPATH=scripts $(BIN)/python tests/screenshots.py
 
 test: .venv/dev
 	@PYTHON=$(BIN)/python bash scripts/test
@@ -39,6 +48,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/book.py
 	$(BIN)/python benchmarks/preparing.py
 	$(BIN)/python benchmarks/preflight.py
+	$(BIN)/python benchmarks/talking.py
 	$(BIN)/python benchmarks/sentence.py
 	$(BIN)/python benchmarks/provisioning.py --companions $(or $(COMPANIONS),1000)
 
@@ -67,7 +77,7 @@ live: .venv/dev
 	@$(BIN)/python -m pytest -q -m live --tb=short tests/live
 
 clean:
-	rm -rf .venv .cache .coverage .coverage.* dist tests/clients/node_modules
+	rm -rf .venv .cache .coverage .coverage.* dist tests/clients/node_modules server/storykeeper_server/talk/assets server/storykeeper_server/talk/web/node_modules
 
 # requirements/*.txt are what `make requirements` compiled: exact versions with hashes, no index.
 requirements:

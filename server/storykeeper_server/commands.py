@@ -33,7 +33,7 @@ from .wording import commanded, visible
 STILL_GOING = 7
 DAMAGED = 1
 LONGEST_WAIT = 600.0
-_FAREWELL_SECONDS = 1.5
+FAREWELL_SECONDS = 1.5
 
 
 async def plan(arguments: argparse.Namespace) -> int:
@@ -80,8 +80,8 @@ async def worker(arguments: argparse.Namespace) -> int:
             f"Carrying what is to be done in the workspace '{keeper.settings.workspace}'; Ctrl-C ends it.",
             file=sys.stderr,
         )
-        await _signalled()
-        if not await _let_go(keeper):
+        await signalled()
+        if not await let_go(keeper):
             os._exit(0)  # the engine's threads wait for a database that is away; what there is to lose is written down
     return 0
 
@@ -110,6 +110,8 @@ async def mcp(arguments: argparse.Namespace) -> int:
     with unswept():
         from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
         from .mcp.prompts import prompts
+        from .mcp.resources import resources
+        from .talk import embedding
 
     more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
     keeper = wire(warned(arguments, more))
@@ -122,42 +124,48 @@ async def mcp(arguments: argparse.Namespace) -> int:
                 yield
 
     with unswept():
-        server = build(keeper.tools, running, version("storykeeper"), prompts(keeper.interviews))
+        offered = prompts(keeper.interviews), resources(embedding.SNIPPETS, embedding.text)
+        server = build(keeper.tools, running, version("storykeeper"), *offered)
     if arguments.http:
         host, port = _loopback(arguments.http)
         await server.run_streamable_http_async(host=host, port=port)
         return 0
-    return await _until_signalled(server.run_stdio_async(), keeper)
+    return await _untilsignalled(server.run_stdio_async(), keeper)
 
 
-async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
+async def _untilsignalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
     """Serve until the client goes, or somebody signals."""
-    tasks = asyncio.ensure_future(serving), asyncio.ensure_future(_signalled())
+    tasks = asyncio.ensure_future(serving), asyncio.ensure_future(signalled())
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     if not tasks[1].done():
         tasks[1].cancel()
         await tasks[0]
         return 0
-    await _let_go(keeper)
+    await let_go(keeper)
     # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
     os._exit(128 + signal.SIGINT)
 
 
-async def _let_go(keeper: Storykeeper) -> bool:
+async def let_go(keeper: Storykeeper) -> bool:
     """Whether all has been let go of in time."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL_SECONDS):
+        async with asyncio.timeout(FAREWELL_SECONDS):
             await keeper.stop()
             return True
     return False
 
 
-async def _signalled() -> None:
+async def signalled() -> None:
     """Until somebody says that it is time to go."""
+    await leaving().wait()
+
+
+def leaving() -> asyncio.Event:
+    """Set once somebody says that it is time to go; from now on a signal does nothing else."""
     leave = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, leave.set)
-    await leave.wait()
+    return leave
 
 
 async def sandbox(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ from .sandbox.control import options
 
 USAGE = 2
 AUDIENCES = get_args(Audience)
+EMBEDDED = ("html", "react", "card", "flask", "fastapi")
+TALK_PORT = 8780
 T = TypeVar("T")
 
 
@@ -51,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
     _verify(sub.add_parser("verify", help="check that the journal of what was done is as it was written"))
     _reconcile(sub.add_parser("reconcile", help="compare the ledger with ElevenLabs, and mend what differs"))
     _worker(sub.add_parser("worker", help="carry on what is to be done, until it is told to go"))
+    _talk(sub.add_parser("talk", help="open a page to talk to a companion, talk in the terminal, or embed it"))
+    _corrections(
+        sub.add_parser("corrections", help="see the corrections that visitors proposed, and take or drop them")
+    )
     _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP on this machine"))
     _sandbox(sub.add_parser("sandbox", help="run a local ElevenLabs for tries and tests"))
     return root
@@ -240,6 +246,42 @@ def _worker(command: Parser) -> None:
     command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
 
 
+def _talk(command: Parser) -> None:
+    _common(command, "talking.talk")
+    command.description = "Serves the talk page on this machine and prints its address; Ctrl-C ends it."
+    command.add_argument("companion", nargs="?", default="", metavar="ID", help="id, or name (default: all of them)")
+    page = command.add_argument_group("the page")
+    page.add_argument("--port", type=_told(options.port), default=TALK_PORT, help=f"0 is any (default: {TALK_PORT})")
+    page.add_argument("--open", action="store_true", help="open it in the browser")
+    page.add_argument(
+        "--album",
+        action="append",
+        default=[],
+        metavar="[ID=]FOLDER",
+        help="pictures; one called portrait is the portrait",
+    )
+    page.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="others need STORYKEEPER_TALK_TOKENS")
+    page.add_argument(
+        "--origin", action="append", default=[], metavar="URL", help="where visitors find it, behind a proxy with TLS"
+    )
+    other = command.add_argument_group("instead of the page")
+    other.add_argument(
+        "--embed", default="", choices=EMBEDDED, metavar="WHAT", help=f"print a snippet: {', '.join(EMBEDDED)}"
+    )
+    other.add_argument("--terminal", action="store_true", help="talk here, by typing")
+    other.add_argument("--voice", action="store_true", help="with --terminal: speak and listen, too")
+
+
+def _corrections(command: Parser) -> None:
+    _common(command, "correcting.corrections")
+    command.description = "Nothing that visitors say is taken over before you say so."
+    command.add_argument("companion", help="id, or name")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--take", nargs="+", default=[], metavar="NUMBER", help="change the companion by these")
+    which.add_argument("--drop", nargs="+", default=[], metavar="NUMBER", help="forget these; `all` is all of them")
+    command.add_argument("--yes", action="store_true", help="confirm the change")
+
+
 def _mcp(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run="commands.mcp")
     command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
@@ -292,12 +334,21 @@ _SPELLED_OUT = (
 
 def misfit(arguments: argparse.Namespace) -> str:
     """Why the arguments of a command can't be meant together, or nothing."""
-    if arguments.run == "batch.apply":
-        return "" if arguments.files or arguments.schema else "give a companion.yaml, or a folder of them"
-    if arguments.run == "consenting.consent":
-        return _unsaid(arguments)
-    if arguments.run != "making.provision":
-        return ""
+    misfits = {
+        "batch.apply": _unnamed,
+        "consenting.consent": _unsaid,
+        "making.provision": _unmade,
+        "talking.talk": _unspoken,
+    }
+    return misfits[arguments.run](arguments) if arguments.run in misfits else ""
+
+
+def _unnamed(arguments: argparse.Namespace) -> str:
+    return "" if arguments.files or arguments.schema else "give a companion.yaml, or a folder of them"
+
+
+def _unmade(arguments: argparse.Namespace) -> str:
+    """Why it isn't said of whom a companion is to be made, or is said twice."""
     if arguments.plan and arguments.correction:
         return "a plan says it all; --correction can't stand beside it"
     given = [f"--{option.replace('_', '-')}" for option in _SPELLED_OUT if getattr(arguments, option)]
@@ -307,6 +358,15 @@ def misfit(arguments: argparse.Namespace) -> str:
         return f"a sentence, a file or a plan says it all; {beside} can't stand beside it" if beside else ""
     missing = [f"--{option}" for option in ("name", "audio") if not getattr(arguments, option)]
     return f"give a sentence, a companion.yaml, or --name and --audio; {', '.join(missing)} missing" if missing else ""
+
+
+def _unspoken(arguments: argparse.Namespace) -> str:
+    """What of a talk's options can't be meant together."""
+    if arguments.embed and arguments.terminal:
+        return "--embed and --terminal can't stand beside each other"
+    if (arguments.embed or arguments.terminal) and not arguments.companion:
+        return f"--{'embed' if arguments.embed else 'terminal'} needs the id of a companion"
+    return "--voice goes with --terminal" if arguments.voice and not arguments.terminal else ""
 
 
 def _unsaid(arguments: argparse.Namespace) -> str:

@@ -33,11 +33,10 @@ from storykeeper_tools.views import CompanionView
 
 from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text, warned
 from .orchestrating import mentioned, orchestrator, sayable, surroundings
-from .terminal import Person, Terminal, described
+from .terminal import Person, Terminal, described, talking
 from .wiring import Storykeeper, wire
 from .wording import commanded, visible
 
-TALK_SOON = None  # a command or URL that starts a conversation, once there is a talk page
 _LOOK_SECONDS = 0.2
 
 
@@ -249,7 +248,7 @@ def _finished(view: CompanionView, signed_url: str | None, expires_at: str | Non
         "agent_id": view.agent_id,
         "signed_url": signed_url,
         "expires_at": expires_at,
-        "talk": TALK_SOON,
+        "talk": talking(view.companion) if view.status == "done" else None,
         "warnings": view.warnings,
         "next": view.next,
     }

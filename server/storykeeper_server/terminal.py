@@ -17,7 +17,7 @@ from storykeeper_tools.companion.spec import ConsentBlock, Status, name_key
 from storykeeper_tools.sessions import SignedUrl
 from storykeeper_tools.views import CompanionView
 
-from .wording import STAYS, commanded, visible
+from .wording import commanded, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,25 +177,25 @@ def described(view: CompanionView, link: SignedUrl | None, *, embedded: bool, re
     titles = ", ".join(document.name.partition(" ")[2] for document in view.documents)
     rows += [("memories", titles)] if titles else []
     rows += [("agent", f"{view.agent_id}  private; its first words say that it is an AI" if view.agent_id else "-")]
-    rows += [("talk", _talk(link, embedded))] if link else []
+    rows += [("talk", talking(view.companion))] if view.status == "done" else []
+    rows += [("link", f"{link.signed_url}  (opens within 15 minutes; don't share it)")] if link and not embedded else []
     rows += [("rehearsal", rehearsal)] if rehearsal else []
     rows += [("note", warning) for warning in view.warnings]
-    rows += [("next", next)] if (next := _next(view, link, rehearsal)) else []
+    rows += [("next", next)] if (next := _next(view, rehearsal)) else []
     head = f"{view.name}'s companion is {view.status.replace('_', ' ')}: {view.companion}"
     return "\n".join([head, *(f"  {name:<11}{text}" for name, text in rows)])
 
 
-def _next(view: CompanionView, link: SignedUrl | None, rehearsal: str) -> str:
-    """Nothing for whoever has looked at it and has the link already."""
-    if not link or not view.next.startswith("get_signed_url"):
+def _next(view: CompanionView, rehearsal: str) -> str:
+    """Nothing for whoever has looked at it: how to talk to it stands above."""
+    if not view.next.startswith("get_signed_url"):
         return view.next
     return f"storykeeper show {view.companion}" if rehearsal else ""
 
 
-def _talk(link: SignedUrl, embedded: bool) -> str:
-    if embedded:
-        return STAYS
-    return f"{link.signed_url}  (opens within 15 minutes; don't share it)"
+def talking(companion: str) -> str:
+    """The command that opens a page to talk to it, wherever the companion is."""
+    return f"storykeeper talk {companion}"
 
 
 def _console() -> Any:

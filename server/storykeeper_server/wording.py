@@ -17,6 +17,7 @@ _COMMANDS = (
         r"storykeeper retire \1 --\2 --confirm \3",
     ),
     (r"retire_companion\(companion=([^,)]+), action=(\w+)\)", r"storykeeper retire \1 --\2"),
+    (r"get_signed_url\(of=([^)]+)\) gives a URL to talk to it", r"storykeeper talk \1 opens a page to talk to it"),
     (r"get_signed_url\(of=([^)]+)\)", r"storykeeper show \1 --link"),
     (r"rehearse_companion\(companion=([^)]+)\)", r"storykeeper rehearse \1"),
     (r"delete_resource deletes it", r"delete_resource, over MCP, deletes it"),
@@ -39,11 +40,9 @@ _COMMANDS = (
 _PATTERNS = [(re.compile(pattern), command) for pattern, command in _COMMANDS]
 # A command with what it is said of: ids, plans, options, and what stands behind those.
 _COMMAND = re.compile(
-    r"\bstorykeeper (?:provision|plan|chat|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp)\b"
-    r"(?: (?:--confirm [\w-]+|--[a-z-]+|plan_\w+|(?:[a-z0-9]+-)+[0-9a-f]{4,}\b|(?:ID|TEXT|TOKEN)\b))*"
+    r"\bstorykeeper (?:provision|plan|chat|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp|talk|corrections)\b"
+    r"(?: (?:--confirm [\w-]+|--[a-z-]+|plan_\w+|(?:[a-z0-9]+-)+[0-9a-f]{4,}\b|(?:ID|TEXT|TOKEN|NUMBER)\b))*"
 )
-_TALK = re.compile(r"get_signed_url\(of=[^)]+\) gives a URL to talk to it")
-STAYS = "this sandbox ends with the command; to talk, start one that stays: docs/sandbox.md says how"
 
 sandboxed: ContextVar[bool] = ContextVar("sandboxed", default=False)
 """Whether this command was given `--sandbox`: the commands that it names then need it, too."""
@@ -51,8 +50,6 @@ sandboxed: ContextVar[bool] = ContextVar("sandboxed", default=False)
 
 def commanded(text: str) -> str:
     """The text with commands in place of tool calls."""
-    if sandboxed.get():
-        text = _TALK.sub(STAYS, text)
     for pattern, command in _PATTERNS:
         text = pattern.sub(command, text)
     return _COMMAND.sub(_flagged, text) if sandboxed.get() else text

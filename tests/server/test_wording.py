@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storykeeper_server.wording import STAYS, commanded, sandboxed
+from storykeeper_server.wording import commanded, sandboxed
 from storykeeper_tools.errors import kinds
 
 SNAPSHOT = Path(__file__).parent / "tools.json"
@@ -21,6 +21,10 @@ SNAPSHOT = Path(__file__).parent / "tools.json"
         ("Next: provision_companion(plan_id=plan_1a2b)", "Next: storykeeper provision --plan plan_1a2b"),
         ("Next: record_consent, then provision_companion(plan_id=p_1)", "Next: storykeeper provision --plan p_1"),
         ("get_signed_url(of=ann-1a2b) gives a URL", "storykeeper show ann-1a2b --link gives a URL"),
+        (
+            "get_signed_url(of=ann-1a2b) gives a URL to talk to it",
+            "storykeeper talk ann-1a2b opens a page to talk to it",
+        ),
         ("retire_companion(companion=ann-1, action=resume) ends it", "storykeeper retire ann-1 --resume ends it"),
         (
             "retire_companion(companion=ann-1, action=forget, confirm=x_1) within",
@@ -56,7 +60,14 @@ def test_calls_become_commands(said: str, commands: str) -> None:
         ("`storykeeper provision quota` shows", "`storykeeper provision --sandbox quota` shows"),
         ("see storykeeper list", "see storykeeper list --sandbox"),
         ("say storykeeper book notes/ first", "say storykeeper book notes/ first"),
-        ("get_signed_url(of=ann-1a2b) gives a URL to talk to it", STAYS),
+        (
+            "get_signed_url(of=ann-1a2b) gives a URL to talk to it",
+            "storykeeper talk ann-1a2b --sandbox opens a page to talk to it",
+        ),
+        (
+            "storykeeper corrections ann-1a2b --take NUMBER takes one over",
+            "storykeeper corrections ann-1a2b --take NUMBER --sandbox takes one over",
+        ),
     ],
 )
 def test_in_the_sandbox_commands_stay_in_it(said: str, commands: str) -> None:

@@ -27,6 +27,7 @@ from .provisioning.marked import marked
 from .provisioning.observing import observe
 from .provisioning.plan import Draft, Plan, marker
 from .provisioning.planner import Planner
+from .provisioning.proposals import Proposals
 from .provisioning.rehearsed import Rehearsed
 from .provisioning.runs import UNFINISHED, Run
 from .provisioning.staging import Staged, Stager
@@ -43,6 +44,7 @@ from .views import (
     consent_view,
     following,
     forgetting,
+    proposed,
     reason,
     resuming,
 )
@@ -261,6 +263,7 @@ class Companions:
                 *(f"left over from an earlier plan: {r.kind} {r.id} '{r.name}'" for r in left_over),
                 *self._lapsed(companion),
                 *([f"a change is planned: provision_companion(plan_id={planned})"] if planned else []),
+                *proposed(Proposals(self.planner.ledger).of(companion)),
                 *self.workspace.notes,
             ],
             next=forgetting(companion)

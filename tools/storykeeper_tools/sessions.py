@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from .companion.spec import name_key
 from .elevenlabs.client import ElevenLabs, plain_id
-from .errors import Conflict, NotFound, UnexpectedAnswer, WhichCompanion, WrongKind
+from .errors import Conflict, NeedsConsent, NotFound, UnexpectedAnswer, WhichCompanion, WrongKind
 from .provisioning.ledger import Companion, Ledger, Resource
 from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
 
 LIFETIME = 15 * 60
+Door = Literal["ready", "paused", "unfinished"]
 Of = Annotated[str, Field(description="Companion or agent id", max_length=64)]
 
 
@@ -51,10 +52,11 @@ class Sessions:
 
     async def get_signed_url(self, of: Of) -> SignedUrl:
         """A WebSocket URL that lets whoever holds it talk to a companion; it opens within 15 minutes."""
-        agent_id = await self._agent(of)
-        expires_at = self._expiry()
-        url = await self.elevenlabs.signed_url(agent_id)
-        return SignedUrl(agent_id=agent_id, signed_url=url, expires_at=expires_at, warnings=self.workspace.notes)
+        return await self._signed(of, once=False)
+
+    async def invite(self, companion: Companion) -> SignedUrl:
+        """A URL that begins a single talk: replayed, it opens nothing."""
+        return await self._signed(companion.id, once=True)
 
     async def get_conversation_token(self, of: Of) -> ConversationToken:
         """A WebRTC token that lets whoever holds it talk to a companion, within 15 minutes."""
@@ -66,6 +68,24 @@ class Sessions:
         return ConversationToken(
             agent_id=agent_id, token=answer.token, conversation_id=answer.conversation_id, expires_at=expires_at
         )
+
+    def door(self, companion: Companion) -> Door:
+        """Whether visitors are let in, as far as is known here."""
+        if not any(r.kind == "agent" and r.state == "made" for r in self.ledger.resources(companion.marker)):
+            return "unfinished"
+        try:
+            self._open(self._finished(companion))
+        except NotFound:
+            return "unfinished"
+        except (Conflict, NeedsConsent):
+            return "paused"
+        return "ready"
+
+    async def _signed(self, of: str, *, once: bool) -> SignedUrl:
+        agent_id = await self._agent(of)
+        expires_at = self._expiry()
+        url = await self.elevenlabs.signed_url(agent_id, once=once)
+        return SignedUrl(agent_id=agent_id, signed_url=url, expires_at=expires_at, warnings=self.workspace.notes)
 
     async def _agent(self, of: str) -> str:
         """The agent of a companion, or an agent of ours; nobody gets to talk to anything else, nor in a voice that

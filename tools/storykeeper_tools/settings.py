@@ -35,6 +35,8 @@ KNOWN = (
     "STORYKEEPER_REQUESTS_PER_SECOND",
     "STORYKEEPER_FIRESTORE",
     "STORYKEEPER_PREFLIGHT",
+    "STORYKEEPER_TALK_LIMITS",
+    "STORYKEEPER_TALK_TOKENS",
 )
 SANDBOX = "sandbox"
 SANDBOX_KEY = "sandbox"
@@ -63,6 +65,8 @@ class Settings:
     requests_per_second: float | None = None
     firestore: str | None = None
     preflight: Mapping[str, float] = field(default_factory=dict[str, float])
+    talk_limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    talk_tokens: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -99,6 +103,8 @@ def read(environ: Mapping[str, str], home: Path) -> Settings:
         requests_per_second=pace(environ, None if local else USUAL_PACE),
         firestore=firestore(environ),
         preflight=preflight(environ),
+        talk_limits=talk_limits(environ),
+        talk_tokens=talk_tokens(environ),
         warnings=(*doubt, *unknown(environ)),
     )
 
@@ -193,6 +199,33 @@ def preflight(environ: Mapping[str, str]) -> dict[str, float]:
                 f"{name} is not made of pairs", next=f"write it as snr_refuse=8,speech_refuse=20, or unset {name}"
             )
         chosen[found[1]] = float(found[2])
+    return chosen
+
+
+def talk_limits(environ: Mapping[str, str]) -> dict[str, int]:
+    """How many talks may be begun in ten minutes, as in `caller=30,total=120`."""
+    name = "STORYKEEPER_TALK_LIMITS"
+    chosen: dict[str, int] = {}
+    for pair in filter(None, (part.strip() for part in environ.get(name, "").split(","))):
+        found = re.fullmatch(r"(caller|total)\s*=\s*([1-9]\d{0,4})", pair)
+        if not found or found[1] in chosen:
+            raise BadInput(f"{name} holds no limits", next=f"write it as caller=30,total=120, or unset {name}")
+        chosen[found[1]] = int(found[2])
+    return chosen
+
+
+def talk_tokens(environ: Mapping[str, str]) -> dict[str, str]:
+    """Who may ask for a talk other than through the page, and with which token, as in `website:TOKEN,app:TOKEN`."""
+    name = "STORYKEEPER_TALK_TOKENS"
+    chosen: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in environ.get(name, "").split(","))):
+        found = re.fullmatch(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9._~+/=-]{24,200})", pair)
+        if not found or found[1] in chosen:
+            raise BadInput(
+                f"{name} is not made of names with tokens",
+                next=f"write it as website:TOKEN, each token of at least 24 letters and digits, or unset {name}",
+            )
+        chosen[found[1]] = found[2]
     return chosen
 
 

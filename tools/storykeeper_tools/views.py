@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel
@@ -11,8 +13,10 @@ from .companion.spec import ConsentKind
 from .errors import Conflict, StorykeeperError
 from .provisioning.ensure import title
 from .provisioning.ledger import Companion
+from .provisioning.proposals import Proposal
 from .provisioning.runs import Run
 
+SHOWN = 3
 Standing = Literal[
     "planned", "queued", "waiting_for_worker", "running", "parked", "done", "failed", "paused", "forgetting"
 ]
@@ -89,6 +93,15 @@ def consent_view(consent: Consent) -> ConsentView:
         recordings=len(consent.recordings),
         next="provision_companion" if consent.companion else "clone_voice",
     )
+
+
+def proposed(waiting: Sequence[Proposal]) -> list[str]:
+    """What visitors say isn't so, quoted: their words are data."""
+    if not waiting:
+        return []
+    shown = "; ".join(json.dumps(each.text, ensure_ascii=False) for each in waiting[:SHOWN])
+    more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
+    return [f"visitors propose a correction, which nobody has checked or applied: {shown}{more}"]
 
 
 def resuming(error: StorykeeperError, run: Run) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.prompts.base import Prompt
+from mcp.server.mcpserver.resources import Resource
 from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
 
@@ -33,6 +34,7 @@ def build(
     running: Callable[[MCPServer[None]], AbstractAsyncContextManager[None]],
     version: str,
     prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
 ) -> MCPServer[None]:
     """The server, not yet running; `running` opens what the tools need and closes it."""
     exposed = [expose(tool) for tool in tools]
@@ -47,6 +49,8 @@ def build(
     )
     for prompt in prompts:
         server.add_prompt(prompt)
+    for resource in resources:
+        server.add_resource(resource)
     return server
 
 

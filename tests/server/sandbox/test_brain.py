@@ -236,9 +236,20 @@ def test_a_question_about_others_is_not_taken_for_one_about_itself(question: str
         ("en", "I just want to END IT ALL, goodbye"),
         ("en", "Tell me about the snow. I wish I were dead."),
         ("en", "I wish I'd never been born"),
+        ("en", "I want to die"),
+        ("en", "I'd like to die"),
+        ("en", "I just really want to die."),
+        ("en", "I want so badly to die"),
+        ("en", "Sometimes I think about dying"),
+        ("en", "I can't go on"),
+        ("en", "I took too many pills"),
         ("en", "I want to join you in heaven"),
         ("de", "Ich will nicht mehr leben."),
         ("de", "Ich denke an Suizid"),
+        ("de", "Ich würde gerne sterben"),
+        ("es", "Me gustaría morir"),
+        ("it", "Mi piacerebbe morire"),
+        ("pt", "Gostaria de morrer"),
         ("es", "No quiero vivir más"),
         ("es", "Quiero morirme"),
         ("fr", "Je ne veux plus vivre"),
@@ -268,7 +279,16 @@ def test_despair_is_understood_in_any_language() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["When did Arthur die?", "I could die for your barmbrack", "How do I end a letter?", "Opa ist gestorben"]
+    "said",
+    [
+        "When did Arthur die?",
+        "I could die for your barmbrack",
+        "How do I end a letter?",
+        "Opa ist gestorben",
+        "I knew Arthur was going to die",
+        "I want to hear how Arthur died",
+        "I can't go on Sunday",
+    ],
 )
 def test_not_every_death_is_despair(said: str) -> None:
     """Memories are full of people who died."""

@@ -183,9 +183,9 @@ class ElevenLabs:
 
     # Conversations
 
-    async def signed_url(self, agent_id: str) -> str:
-        """A URL that lets whoever holds it talk to the agent; it must be used within 15 minutes. A credential."""
-        query = {"agent_id": plain_id(agent_id)}
+    async def signed_url(self, agent_id: str, *, once: bool = False) -> str:
+        """A URL that lets whoever holds it talk to the agent within 15 minutes, or just `once`. A credential."""
+        query = {"agent_id": plain_id(agent_id), **({"include_conversation_id": "true"} if once else {})}
         answer = await self._get("/v1/convai/conversation/get-signed-url", SignedUrl, query)
         return trusted_session_url(answer.signed_url, self.link.base_url)
 

@@ -64,6 +64,7 @@ class Erasing:
             self.database.query("DELETE FROM plans WHERE companion = ?", companion)
             self.database.query("DELETE FROM resources WHERE marker = ?", marker)
             self.database.query("DELETE FROM rehearsals WHERE marker = ?", marker)
+            self.database.query("DELETE FROM proposals WHERE marker = ?", marker)
             for agent in self.receipts.agents(receipt_id):  # others that spoke in its voice
                 self.database.query("DELETE FROM resources WHERE kind = 'agent' AND remote_id = ?", agent)
             self.database.query("DELETE FROM companions WHERE id = ?", companion)

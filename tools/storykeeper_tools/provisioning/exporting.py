@@ -20,6 +20,7 @@ from .kinds import SUFFIXES
 from .ledger import Companion, Ledger
 from .plan import Plan
 from .planner import Planner
+from .proposals import Proposals
 from .receipts import Receipts
 from .rehearsed import Rehearsed
 from .retold import retold
@@ -125,6 +126,7 @@ class Exporting:
         """What the ledger has."""
         ledger, mark = self.planner.ledger, companion.marker
         receipts, rehearsals = self.receipts.all_of(mark), Rehearsed(ledger).all_of(mark)
+        proposed = [each.model_dump() for each in Proposals(ledger).of(companion)]
         return {
             "plan.json": _json(self._plans(companion, plan)),
             "consent.json": _json(self._consents(companion)),
@@ -132,6 +134,7 @@ class Exporting:
             "journal.jsonl": "".join(f"{_compact(row)}\n" for row in ledger.journal.exported(mark)),
             **({"receipts.json": _json(receipts)} if receipts else {}),
             **({"rehearsals.json": _json(rehearsals)} if rehearsals else {}),
+            **({"proposals.json": _json(proposed)} if proposed else {}),
         }
 
     def _copy(self, archive: Archive, blob: Blob) -> Row:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Conflict
-from . import confirms, journal, receipts, rehearsed, runs
+from . import confirms, journal, proposals, receipts, rehearsed, runs
 from .database import Database, SQLite
 from .keys import KEY
 from .postgres import Link, Postgres
@@ -104,9 +104,14 @@ def _sixth(database: Database) -> None:
     _all(database, rehearsed.SCHEMA)
 
 
+def _seventh(database: Database) -> None:
+    """What visitors say isn't so."""
+    _all(database, proposals.SCHEMA)
+
+
 def _all(database: Database, statements: str) -> None:
     for statement in filter(str.strip, statements.split(";")):
         database.query(statement)
 
 
-_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)
+_STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh)

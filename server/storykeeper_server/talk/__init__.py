@@ -1,0 +1,1 @@
+"""The talk page and what web developers embed: a session route, guarded, and what a visitor is told."""
