@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,7 @@ from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.errors import BadInput, Conflict, FileRefused, NeedsConsent, VoiceSlotsFull
 from storykeeper_tools.provisioning.closing import closing
 from storykeeper_tools.provisioning.consents import about
+from storykeeper_tools.provisioning.ledger import Resource
 from storykeeper_tools.provisioning.tree import at
 
 pytestmark = pytest.mark.anyio
@@ -142,6 +144,20 @@ async def test_a_service_that_is_away_is_told_when_it_is_back(open_service: Call
         stored = (await keeper.elevenlabs.agent(view.agent_id)).model_dump()
     assert again.status == "revoked"
     assert at(stored, "platform_settings.call_limits.daily_limit") == 0
+
+
+@pytest.mark.parametrize("ahead", [0.0, 86_400.0])
+async def test_an_agent_that_may_yet_show_up_is_waited_for_but_not_for_ever(
+    open_service: Callable[..., Served], ahead: float
+) -> None:
+    """It was asked for just now and nobody heard of it; or tomorrow, by a clock that was set back since."""
+    async with open_service().process() as keeper:
+        draft = await planned(keeper)
+        companion = keeper.ledger.companion(draft.companion)
+        assert companion
+        keeper.ledger.intend(Resource(marker=companion.marker, kind="agent", intended_at=time.time() + ahead))
+        told = await keeper.retirement.revoke("Dorothy", 20)
+    assert told.status == "revoked"
 
 
 async def test_after_forgetting_a_new_consent_begins_anew(open_service: Callable[..., Served]) -> None:

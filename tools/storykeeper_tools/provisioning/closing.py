@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from ..errors import NotFound, StorykeeperError, Unavailable
+from ..errors import NotFound, StorykeeperError
 from .ensure import Patience, Run
-from .ledger import Ledger
+from .ledger import Ledger, Resource
 from .marked import marked
 from .pausing import Pausing
 from .runs import Result
@@ -56,23 +56,33 @@ class Shutting:
 
     async def __call__(self, run: Run, going: Closing) -> Result:
         try:
-            await checked(run, "pause the agent", self._pause, going.marker)
+            if early := await checked(run, "pause the agent", self._pause, going.marker):
+                await run.sleep(early)
+                await checked(run, "pause what showed up", self._pause, going.marker)
             await checked(run, "pause what else has the voice", self._silence)
         except StorykeeperError as error:
             return Result(error=error.row())
         return Result()
 
-    async def _pause(self, marker: str) -> None:
-        """What the ledger knows, and whatever else carries the marker, as a request whose answer got lost may have left."""
+    async def _pause(self, marker: str) -> float:
+        """What the ledger knows, and whatever else carries the marker, as a request whose answer got lost may have left.
+        Answers for how many seconds one that was asked for may yet show up."""
+        early = 0.0
         for agent in (row for row in self.ledger.resources(marker) if row.kind == "agent"):
             if agent.state == "made":
                 with suppress(NotFound):  # somebody deleted it, which closes it better
                     await self.pausing.pause(agent)
-            elif self.clock() < agent.intended_at + self.patience.settle:
-                raise Unavailable("an agent that was asked for may yet show up", exists="nobody is given a link to it")
+            else:
+                early = self._early(agent)
         for stray in await marked(self.pausing.elevenlabs, marker, {"agent"}):
             with suppress(NotFound):
                 await self.pausing.hold(stray.id)
+        return early
+
+    def _early(self, intent: Resource) -> float:
+        """An intent from the future was written before a clock was set back."""
+        now = self.clock()
+        return max(0.0, min(intent.intended_at, now) + self.patience.settle - now)
 
     async def _silence(self) -> None:
         """Agents that were made or changed with single tools speak in it, too."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
 _QUEUE = "provision"
-_VERSION = "saga-4"  # the order of the saga's steps: runs of another one can't be taken up
+_VERSION = "saga-5"  # the order of the saga's steps: runs of another one can't be taken up
 _AT_ONCE = 20
 _EVERYWHERE = 40
 _POLL_SECONDS = 0.1
