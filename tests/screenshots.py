@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from household import Site, microphone, site, visit
+from household import Site, site, visit
+from microphones import microphone
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".cache" / "screenshots"

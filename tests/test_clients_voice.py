@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 import clients
 from judge import Judge, JudgedApp
+from microphones import microphone
 from outside import Event, Show, companion, greeting, need, only, pages, rest, session, signed, stored
 from storykeeper_server.sandbox.app import Switches, build
 from storykeeper_server.sandbox.serving import serving
@@ -19,8 +19,6 @@ from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio
 
-RATE = 16_000
-SPEECH_SECONDS = 2.3  # the first sentence of the recording
 QUESTION = "What did the family call the clock?"
 
 
@@ -37,37 +35,13 @@ async def url(judge: Judge) -> AsyncIterator[str]:
         yield url
 
 
-def microphone(file: Path, example: Path) -> Path:
-    """Somebody who waits for three seconds, says a sentence, and listens."""
-    with wave.open(str(file), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(RATE)
-        sound.writeframes(bytes(3 * RATE * 2))
-        sound.writeframes(speech(example / "recording.mp3"))
-        sound.writeframes(bytes(30 * RATE * 2))
-    return file
-
-
-def speech(recording: Path) -> bytes:
-    """The beginning of a recording, as 16-bit samples."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-    with av.open(str(recording)) as container:
-        frames = (part for frame in container.decode(audio=0) for part in resampler.resample(frame))
-        made = bytearray()
-        while len(made) < SPEECH_SECONDS * RATE * 2:
-            part = next(frames)
-            made += bytes(part.planes[0])[: part.samples * 2]
-    return bytes(made)
-
-
 async def call(url: str, scenario: Event, example: Path, home: Path, show: Show) -> list[Event]:
     """A session in a page of its own."""
     async with pages() as origin:
         given = {
             "chromium": clients.chromium(),
             "url": f"{origin}/voice.html",
-            "microphone": str(microphone(home / "microphone.wav", example)),
+            "microphone": str(microphone(home / "microphone.wav", before=3, after=30)),
             "scenario": scenario,
         }
         return await session("voice.mjs", given, home, show)

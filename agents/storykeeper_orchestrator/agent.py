@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
     from google.adk.apps import App, ResumabilityConfig
     from google.adk.models import BaseLlm
+    from google.adk.plugins.base_plugin import BasePlugin
 
     from .toolbox import Progress, Toolbox
 
@@ -39,7 +40,7 @@ def build_app(
     from google.adk.agents import LlmAgent
     from google.adk.apps import App
 
-    from . import guarding, procedures, toolbox, tracing, usage
+    from . import guarding, procedures, toolbox
     from . import model as models
 
     box = box or toolbox.connect(environ, progress)
@@ -56,14 +57,17 @@ def build_app(
     return App(
         name=NAME,
         root_agent=root_agent,
-        plugins=[
-            toolbox.Closing(box),
-            guarding.Answers(),
-            tracing.Wordless(environ),
-            usage.Usage(usage.limits(environ)),
-        ],
+        plugins=_plugins(environ, box),
         resumability_config=_resumable(),
     )
+
+
+def _plugins(environ: Mapping[str, str], box: Toolbox) -> list[BasePlugin]:
+    """What holds for every run of the application, whoever runs it."""
+    from . import guarding, toolbox, tracing, usage
+
+    limits = usage.limits(environ)
+    return [toolbox.Closing(box), guarding.Answers(), tracing.Wordless(environ), usage.Usage(limits)]
 
 
 def _resumable() -> ResumabilityConfig:

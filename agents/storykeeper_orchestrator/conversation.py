@@ -133,8 +133,7 @@ class Conversation:
 
     def cost(self, since: Spent | None = None) -> dict[str, Any]:
         """What the model was asked for, and as a line; since an earlier moment, if one is given."""
-        now, then = self.usage.total, since or Spent()
-        spent = Spent(now.calls - then.calls, now.prompt - then.prompt, now.answer - then.answer)
+        spent = self.usage.total - (since or Spent())
         return {
             "model": self.model,
             "model_calls": spent.calls,

@@ -105,10 +105,10 @@ class Making:
         view = await self.server.call(ctx, "provision_companion", plan_id=node_input["draft"]["plan_id"])
         if view["status"] in {"queued", "running"}:
             return routed(node_input, "poll")
-        return routed(
-            {"companion": view, "language": node_input["language"]},
-            "rehearse" if view["status"] == "done" else "report",
-        )
+        told = {"companion": view, "language": node_input["language"]}
+        if view["status"] != "done":
+            return routed(told, "report")
+        return routed({**told, "talk": self.server.talk(view["companion"])}, "rehearse")
 
     async def rehearse(self, ctx: Context, node_input: dict[str, Any]) -> dict[str, Any]:
         """What the companion says, graded. A failed rule is reported, and one that can't be asked about is a warning:

@@ -117,6 +117,3 @@ def bounded(model: str | BaseLlm, longest: float = LONGEST) -> Bounded:
         what = f"there is no language model {model}: {' '.join(str(error).split())}"
         raise BadInput(what, next="set STORYKEEPER_MODEL to another one, or install what it needs") from None
     return Bounded(model=within.model, within=within, longest=longest)
-
-
-LLMRegistry.register(offline.OfflineRules)

@@ -96,13 +96,15 @@ def outcome(result: Mapping[str, Any]) -> str:
     if "error" in result:
         return refused(result)
     if "companion" in result:
-        return " ".join([companion(result["companion"], language), *rehearsed(result.get("rehearsal"), language)])
+        view, talk = result["companion"], result.get("talk")
+        how = [say(language, "talk", command=talk, companion=view["companion"])] if talk else []
+        return " ".join([companion(view, language), *rehearsed(result.get("rehearsal"), language), *how])
     return plan(result["draft"], result["request"], language)
 
 
 def brief(result: Mapping[str, Any]) -> dict[str, Any]:
     """The ids of an outcome, without what the report says already: a model reads all of it."""
-    kept: dict[str, Any] = {name: result[name] for name in ("error", "draft") if name in result}
+    kept: dict[str, Any] = {name: result[name] for name in ("error", "draft", "talk") if name in result}
     view, rehearsal = result.get("companion"), result.get("rehearsal")
     if view:
         ids = ("companion", "status", "plan_id", "voice_id", "agent_id")

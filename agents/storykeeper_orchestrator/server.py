@@ -34,6 +34,7 @@ class Server:
     ear: Ear
     patience: Mapping[str, float]
     elicits: bool = False  # only a person's own answer is a consent
+    sandbox: bool = False  # the one that comes with it
 
     async def call(self, ctx: Context, tool: str, run: str | None = None, /, **arguments: Any) -> dict[str, Any]:
         """A tool's structured result. Raises what the tool refused with. After a pause a call is answered as it was
@@ -48,6 +49,10 @@ class Server:
             raise TimedOut(
                 f"the tool server didn't answer {tool}", exists="what was made before is in list_companions"
             ) from None
+
+    def talk(self, companion: str) -> str:
+        """The command that opens a page to talk to it, where it is."""
+        return f"storykeeper talk {companion}{' --sandbox' * self.sandbox}"
 
     async def again(self, since: float) -> None:
         """A moment before what goes on by itself is looked at once more; raises TimedOut where that has been done for

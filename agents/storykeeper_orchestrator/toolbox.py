@@ -69,7 +69,8 @@ def connect(
     `patience` and `start` are seconds: for an answer of each tool, and for the first sign of life.
     """
     ear, elicits = Ear(), environ.get("STORYKEEPER_CONSENT", "").strip().lower() == "elicit"
-    server = StdioServerParameters(command=command[0], args=list(command[1:]), env=server_environ(environ))
+    passed = server_environ(environ)
+    server = StdioServerParameters(command=command[0], args=list(command[1:]), env=passed)
     whole = Shared(
         connection_params=StdioConnectionParams(server_params=server, timeout=LONGEST_CALL),
         tool_list_cache_ttl_seconds=300,
@@ -78,7 +79,7 @@ def connect(
     )
     return Toolbox(
         whole,
-        Server(whole, ear, patience, elicits=elicits),
+        Server(whole, ear, patience, elicits=elicits, sandbox=passed.get("STORYKEEPER_SANDBOX") == "1"),
         start,
     )
 

@@ -30,8 +30,8 @@ class Spent:
     prompt: int = 0
     answer: int = 0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.calls + other.calls, self.prompt + other.prompt, self.answer + other.answer)
+    def __sub__(self, earlier: Spent) -> Spent:
+        return Spent(self.calls - earlier.calls, self.prompt - earlier.prompt, self.answer - earlier.answer)
 
 
 @dataclass(frozen=True, slots=True)

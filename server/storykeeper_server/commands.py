@@ -130,10 +130,10 @@ async def mcp(arguments: argparse.Namespace) -> int:
         host, port = _loopback(arguments.http)
         await server.run_streamable_http_async(host=host, port=port)
         return 0
-    return await _untilsignalled(server.run_stdio_async(), keeper)
+    return await _until_signalled(server.run_stdio_async(), keeper)
 
 
-async def _untilsignalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
+async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeeper) -> int:
     """Serve until the client goes, or somebody signals."""
     tasks = asyncio.ensure_future(serving), asyncio.ensure_future(signalled())
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
