@@ -45,6 +45,10 @@ class Site:
         """A companion's page."""
         return f"{self.url}/c/{self.companions[name]}"
 
+    def keeper(self, *arguments: str) -> dict[str, Any]:
+        """A visitor's step in which the keeper runs a command."""
+        return {"keeper": {"command": self.place.command(*arguments), "env": self.place.env}}
+
     def meanwhile(self, path: str, body: Any = None, method: str = "POST") -> dict[str, Any]:
         """A visitor's step that changes the sandbox."""
         url = str(self.place.http.base_url).rstrip("/")

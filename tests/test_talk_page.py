@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def test_a_visit_by_keyboard(page: Site, home: Path, record_property: Show) -> N
         {"shown": GREETED},
         {"type": "Where were you born?"},
         {"press": "Enter"},
-        {"shown": "Cork"},
+        {"shown": "Shandon Street"},
         *checked("conversation"),
         {"letters": 2},
         {"fits": "conversation, large letters"},
@@ -263,6 +262,8 @@ def test_too_many_conversations_and_strangers_are_refused_in_words(page: Site, h
         {"open": f"{page.url}/c/nobody-0000"},
         {"shown": "There is no such companion here."},
         *looked("nobody"),
+        {"open": f"{page.url}/c/%ff"},
+        {"shown": "There is no such companion here."},
         {"follow": "All companions"},
         {"shown": "Whose stories would you like to hear?"},
         {"left": True},
@@ -292,24 +293,54 @@ def test_a_paused_companion_receives_nobody(page: Site, home: Path) -> None:
 
 
 def test_a_talk_ends_when_its_companion_is_paused(page: Site, home: Path) -> None:
-    """Or the consent to it is taken back: within a quarter of a minute, while the service would go on to the end."""
+    """Or the consent to it is taken back: within a quarter of a minute by the page's clock, not before it looks, and
+    while the service would go on to the end."""
     companion = page.companions["Dorothy"]
     steps = [
         {"open": page.of("Dorothy")},
         {"click": "Type instead"},
-        {"shown": "I'm an AI companion made from"},
-        {"shown": "0:12 of 30 minutes"},
+        {"shown": BEGUN},
+        {"ahead": 0.25},
+        {"shown": "0:1"},
+        {"shown": BEGUN},
+        page.keeper("retire", companion, "--pause"),
+        {"ahead": 0.25},
         {"shown": "This companion isn't receiving visitors at the moment."},
+        {"hidden": "of 30 minutes"},
         {"left": True},
     ]
-    pausing = threading.Timer(8, page.place.run, ["retire", companion, "--pause"])
-    pausing.start()
     try:
         events = visit(steps, home=home)
     finally:
-        pausing.join()
         page.place.run("retire", companion, "--resume")
     assert_clean(events)
+
+
+def test_a_visitor_in_distress_is_shown_whom_to_call(page: Site, home: Path) -> None:
+    """Beside what the companion says, as numbers to tap; whether they would harm themselves or another."""
+    steps = [
+        {"open": page.of("Dorothy")},
+        {"click": "Type instead"},
+        {"shown": GREETED},
+        {"write": ["Your message", "There is no point any more."]},
+        {"click": "Send"},
+        {"shown": "Suicide & Crisis Lifeline"},
+        *checked("distress"),
+        {"read": ".help"},
+        {"click": "Stop"},
+        {"shown": "You have stopped"},
+        {"open": page.of("Erika")},
+        {"click": "Lieber schreiben"},
+        {"shown": "Ich bin"},
+        {"write": ["Deine Nachricht", "Ich will jemandem wehtun."]},
+        {"press": "Enter"},
+        {"shown": "Telefonseelsorge\nDeutschland"},
+        {"left": True},
+    ]
+    events = visit(steps, home=home)
+
+    assert_fit(events)
+    assert re.search(r"988\s+Samaritans\s+UK, Ireland\s+116 123", only(events, "read")[0]["text"])
 
 
 def test_markup_stays_text(page: Site, home: Path) -> None:

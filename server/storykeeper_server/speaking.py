@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from storykeeper_tools.companion.language import named, phrases, table
 from storykeeper_tools.companion.memories.item import folded
-from storykeeper_tools.errors import BadInput
+from storykeeper_tools.errors import BadInput, Conflict
 
 from .commands import opened, print_json
 from .talk.conversation import Audio, Conversation
 from .talk.pictures import Album, Photo, album
 from .terminal import Terminal
+from .wiring import Storykeeper
 
 HOW = "Type, and press Enter. /help names people to call in a crisis; /bye or Ctrl-D ends the talk."
+LOOK_EVERY = 2.0
 _ENDINGS = frozenset({"/bye", "/quit", "/exit"})
 
 
@@ -32,10 +36,22 @@ async def speak(arguments: argparse.Namespace) -> int:
         language = keeper.companions.planner.made_from(known).spec.language
         script = Script(known.name, language, as_json=arguments.json)
         script.begin()
-        talk = Conversation(script.say, {"show_photo": Shown(pictures, script).show_photo}, sound)
+        tools = {"show_photo": Shown(pictures, script).show_photo}
+        talk = Conversation(script.say, tools, sound, partial(_until_shut, keeper, known.id))
         await talk.run(link.signed_url, script.type)
         script.end(talk.id)
     return 0
+
+
+async def _until_shut(keeper: Storykeeper, companion: str) -> None:
+    """Raises Conflict once nobody is let in any more: the service itself would go on to the end."""
+    while (known := keeper.ledger.companion(companion)) and keeper.sessions.door(known) == "ready":  # noqa: ASYNC110 - another process pauses it
+        await asyncio.sleep(LOOK_EVERY)
+    raise Conflict(
+        "the companion was paused meanwhile, or the consent to it is over",
+        exists="the talk has ended",
+        next=f"storykeeper show {companion} says which",
+    )
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import sys
 import webbrowser
@@ -15,10 +14,10 @@ from socket import socket
 from storykeeper_tools.errors import BadInput
 from storykeeper_tools.settings import SANDBOX
 
-from .commands import FAREWELL_SECONDS, leaving, opened, print_json
+from .commands import FAREWELL_SECONDS, depart, leaving, opened, print_json
 from .embedding import desk_of
 from .talk.gallery import Gallery
-from .talk.guard import Guard
+from .talk.guard import Guard, origin
 from .wiring import Storykeeper
 
 _TLS = "put a proxy with TLS before it that checks who visits, and adds `Authorization: Bearer` with one of the tokens"
@@ -45,7 +44,7 @@ async def talk(arguments: argparse.Namespace) -> int:
             await asyncio.to_thread(webbrowser.open, shown)
         await leave.wait()
         # Visitors who are still talking aren't waited for, and there is nothing to lose.
-        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, os._exit, 0)
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, depart, 0)
     return 0
 
 
@@ -58,7 +57,7 @@ async def _served(arguments: argparse.Namespace) -> AsyncGenerator[str]:
 
     async with opened(arguments) as keeper:
         arguments.companion = _meant(keeper, arguments.companion)
-        shown = albums(arguments.album, arguments.companion)
+        shown = albums(arguments.album, arguments.companion, [c.id for c in keeper.ledger.companions()])
         _check_public(arguments, keeper)
         with listener(arguments.host, arguments.port) as listening:
             own = origins(arguments.host, listening.getsockname()[1])
@@ -71,7 +70,7 @@ async def _served(arguments: argparse.Namespace) -> AsyncGenerator[str]:
                 only=arguments.companion,
             )
             async with serving(build(gallery, guard, keeper.elevenlabs.link.base_url), listening):
-                yield arguments.origin[0] if arguments.origin else _address(listening)
+                yield origin(arguments.origin[0]) if arguments.origin else _address(listening)
 
 
 def _meant(keeper: Storykeeper, companion: str) -> str:
@@ -80,7 +79,7 @@ def _meant(keeper: Storykeeper, companion: str) -> str:
 
 
 def _guard(arguments: argparse.Namespace, keeper: Storykeeper, own: frozenset[str]) -> Guard:
-    public = frozenset(arguments.origin)
+    public = frozenset(map(origin, arguments.origin))
     return Guard(public or own, keeper.settings.talk_tokens, closed=_public(arguments))
 
 

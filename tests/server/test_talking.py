@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -93,6 +93,8 @@ def test_an_embedded_sandbox_stays_as_long_as_the_page(tmp_path: Path) -> None:
         found = re.search(r"  talk +storykeeper talk (\S+) --sandbox\n", out)
         assert found, err
         assert code == 0
+        again = ran(here, "provision", "--name", "Dorothy", *FILES, "--consent", "self", "--yes", "--sandbox", "--json")
+        assert "signed_url opens nothing any more" in json.loads(again[1])["warnings"][-1]
         with page(here, found[1], "--sandbox") as (url, process):
             link = session(url)["signed_url"]
             with connect(link, proxy=None) as talk:
@@ -124,11 +126,12 @@ REFUSED: list[tuple[list[str], dict[str, str], str]] = [
     ([], {"STORYKEEPER_TALK_TOKENS": "website:short"}, "at least 24"),
     ([], {"STORYKEEPER_TALK_LIMITS": "caller=0"}, "caller=30,total=120"),
     (["--album", "nowhere"], {}, "--album ID=FOLDER"),
-    (["--album", "x=nowhere"], {}, "no folder of pictures"),
+    (["--album", "nobody-0000=nowhere"], {}, "say one of: dorothy-"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "more", "said"), REFUSED)
+@pytest.mark.usefixtures("companion")
 def test_a_page_that_should_not_be_is_not_served(
     here: Place, arguments: list[str], more: dict[str, str], said: str
 ) -> None:
@@ -138,10 +141,17 @@ def test_a_page_that_should_not_be_is_not_served(
     assert TOKEN not in err
 
 
-def test_a_page_behind_a_proxy_answers_its_tokens_alone(here: Place, companion: str) -> None:
-    """By the name that visitors know."""
+def test_an_album_that_is_not_there_is_said(here: Place, companion: str) -> None:
+    """Of a companion that is."""
+    code, _, err = ran(here, "talk", "--port", "0", "--album", f"{companion}=nowhere")
+    assert (code, "no folder of pictures" in err) == (4, True)
+
+
+@pytest.mark.parametrize("origin", ["https://talk.example.org", "https://talk.example.org:443"])
+def test_a_page_behind_a_proxy_answers_its_tokens_alone(here: Place, companion: str, origin: str) -> None:
+    """By the name that visitors know, which browsers say without the usual port."""
     behind = Place(here.http, here.home, PUBLIC)
-    with page(behind, companion, "--origin", "https://talk.example.org", "--port", "0") as (url, process):
+    with page(behind, companion, "--origin", origin, "--port", "0") as (url, process):
         assert url == f"https://talk.example.org/c/{companion}"
         base, host = f"http://127.0.0.1:{_port(process)}", {"Host": "talk.example.org"}
         assert httpx.get(f"{base}/api/companions", headers=host).status_code == 401
@@ -152,9 +162,10 @@ def test_a_page_behind_a_proxy_answers_its_tokens_alone(here: Place, companion: 
 
 def _port(process: Popen[str]) -> int:
     """The one that a process listens at, as the system has it."""
-    own = {
-        Path(f"/proc/{process.pid}/fd/{fd.name}").readlink().name for fd in Path(f"/proc/{process.pid}/fd").iterdir()
-    }
+    own: set[str] = set()
+    for fd in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            own.add(fd.readlink().name)
     for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state, *rest = line.split()
         if state == "0A" and f"socket:[{rest[5]}]" in own:
@@ -235,6 +246,24 @@ def test_a_paused_companion_talks_nowhere(here: Place, companion: str) -> None:
     code, out, err = ran(here, "talk", "--terminal", companion)
     ran(here, "retire", companion, "--resume")
     assert (code, out, f"storykeeper retire {companion} --resume" in err or "resume" in err) == (4, "", True)
+
+
+def test_a_talk_in_the_terminal_ends_when_its_companion_is_paused(here: Place, companion: str) -> None:
+    """While somebody is still thinking what to say; the service would go on to the end."""
+    with here.start("talk", "--terminal", companion) as process:
+        assert process.stdout
+        assert process.stdin
+        assert "Hello" in process.stdout.readline()
+        try:
+            ran(here, "retire", companion, "--pause")
+            assert process.wait(PATIENCE) == 4
+        finally:
+            ran(here, "retire", companion, "--resume")
+        assert process.stderr
+        assert (
+            f"paused meanwhile, or the consent to it is over · the talk has ended · storykeeper show {companion}"
+            in process.stderr.read()
+        )
 
 
 def test_the_keeper_takes_or_drops_what_visitors_propose(here: Place, companion: str) -> None:

@@ -18,7 +18,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from storykeeper_tools.errors import StorykeeperError
+from storykeeper_tools.errors import BadInput, StorykeeperError
+from storykeeper_tools.provisioning.proposals import LONGEST, plain
 
 from .desk import PATIENCE, document, wish
 from .gallery import Gallery, spoken
@@ -26,6 +27,7 @@ from .guard import Asked, Guard
 from .limits import Gate, Limits
 from .pictures import MIME, PORTRAIT
 from .refusals import Refused, refused
+from .tracing import visited
 
 ASSETS = Path(__file__).parent / "assets"
 HEALTH = "/healthz"
@@ -141,8 +143,11 @@ class Fenced:
 
 def _on(page: Page, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        page.guard.enter(_asked(request))
-        return await handler(page, request)
+        with visited(request) as work:
+            page.guard.enter(_asked(request))
+            response = await handler(page, request)
+            work.tell({"http.response.status_code": response.status_code})
+            return response
 
     return handle
 
@@ -163,7 +168,9 @@ async def _shell(page: Page, request: Request) -> Response:
     else:
         response = HTMLResponse(_UNBUILT, 503, headers=NO_STORE)
     secure = any(origin.startswith("https:") for origin in page.guard.origins)
-    response.set_cookie(page.guard.cookie, page.guard.page(), httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(
+        page.guard.cookie, page.guard.page(_asked(request)), httponly=True, samesite="strict", secure=secure
+    )
     return response
 
 
@@ -203,8 +210,11 @@ async def _session(page: Page, request: Request) -> Response:
 
 
 async def _correct(page: Page, request: Request) -> Response:
-    page.proposing.admit(page.guard.caller(_asked(request)))
-    await page.gallery.propose(request.path_params["id"], _text(await _body(page, request)))
+    caller = page.guard.caller(_asked(request))
+    known = page.gallery.known(request.path_params["id"])
+    text = _text(await _body(page, request))
+    page.proposing.admit(caller)
+    page.gallery.propose(known, text)
     return JSONResponse({"proposed": True}, headers=NO_STORE)
 
 
@@ -212,7 +222,10 @@ def _text(body: bytes) -> str:
     said = document(body)
     if list(said) != ["text"] or not isinstance(said["text"], str):
         raise Refused("bad_request", why="a body that isn't a correction")
-    return said["text"]
+    try:
+        return plain(said["text"])
+    except BadInput:
+        raise Refused("too_long" if len(said["text"]) > LONGEST else "bad_request", why="no correction") from None
 
 
 async def _body(page: Page, request: Request) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -48,11 +48,13 @@ class Audio(Protocol):
 
 @dataclass(slots=True)
 class Conversation:
-    """`say` is told who said what: "agent", "user" as heard by the microphone, or "corrected" for an answer cut short."""
+    """`say` is told who said what: "agent", "user" as heard by the microphone, or "corrected" for an answer cut short.
+    `watch` ends the talk when it returns, or raises."""
 
     say: Say
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     audio: Audio | None = None
+    watch: Callable[[], Coroutine[Any, Any, None]] | None = None
     id: str = ""
     _socket: ClientConnection | None = None
     _spoken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,7 +105,8 @@ class Conversation:
             raise UnexpectedAnswer("the agent's sound isn't 16,000 samples a second", next="talk without --voice")
 
     async def _until_over(self, typing: Callable[[Conversation], Any]) -> None:
-        tasks = {asyncio.ensure_future(each) for each in (self._listen(), self._converse(typing), self._speak())}
+        ways = [self._listen(), self._converse(typing), self._speak(), *([self.watch()] if self.watch else [])]
+        tasks = {asyncio.ensure_future(way) for way in ways}
         if self.audio:
             loop = asyncio.get_running_loop()
             self.audio.start(lambda chunk: _handed(loop, self._heard, chunk))

@@ -14,6 +14,7 @@ from storykeeper_tools.elevenlabs.client import plain_id
 from storykeeper_tools.errors import StorykeeperError
 from storykeeper_tools.provisioning.ledger import Companion
 from storykeeper_tools.sessions import Sessions
+from storykeeper_tools.telemetry import spanned
 
 from .limits import Gate
 from .refusals import Refused, refused
@@ -72,6 +73,7 @@ class Desk:
     gate: Gate = field(default_factory=Gate)
     patience: float = PATIENCE
 
+    @spanned("session")
     async def session(self, companion: str, caller: str, wished: Wish | None = None) -> dict[str, Any]:
         """`signed_url` or `token`, with `expires_at` and `max_minutes`, for a companion of the ledger that is ready.
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from storykeeper_tools.companion.language import DEFAULT, offered, phrases, table
 from storykeeper_tools.companions import Companions
-from storykeeper_tools.errors import NotFound, StorykeeperError
+from storykeeper_tools.errors import Conflict, NotFound
 from storykeeper_tools.provisioning.ledger import Companion
 from storykeeper_tools.provisioning.plan import Plan
 from storykeeper_tools.provisioning.proposals import Proposals
@@ -66,14 +66,12 @@ class Gallery:
             raise Refused("paused")
         return await self._album(known).picture(photo)
 
-    async def propose(self, id: str, text: str) -> None:
+    def propose(self, companion: Companion, text: str) -> None:
         """Keep a correction for the keeper. Raises Refused."""
-        known = self.known(id)
         try:
-            Proposals(self.desk.sessions.ledger).add(known, text)
-        except StorykeeperError as error:
-            code = {"bad_input": "bad_request", "conflict": "full"}.get(error.code, "unavailable")
-            raise Refused(code, why=error.code) from None
+            Proposals(self.desk.sessions.ledger).add(companion, text)
+        except Conflict as error:
+            raise Refused("full", why=error.code) from None
 
     def known(self, id: str) -> Companion:
         """A companion that is shown here."""

@@ -16,6 +16,11 @@ COOKIE = "storykeeper-talk"
 _BEARER = "bearer "
 
 
+def origin(address: str) -> str:
+    """As browsers say it, without the port that https has anyway."""
+    return address.removesuffix(":443") if address.startswith("https:") else address
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What of a request says who sent it; the names of headers are in small letters."""
@@ -51,9 +56,9 @@ class Guard:
         if (origin is not None and origin not in self.origins) or site not in {"none", "same-origin"}:
             raise Refused("forbidden", why="another page's request")
 
-    def page(self) -> str:
-        """What a page is given, to be shown again by it alone."""
-        visit = secrets.token_urlsafe(12)
+    def page(self, asked: Asked) -> str:
+        """What a page is given, to be shown again by it alone; the same for all pages of a visitor, who is counted once."""
+        visit = self._visit(asked) or secrets.token_urlsafe(12)
         return f"{visit}.{self._signature(visit)}"
 
     def enter(self, asked: Asked) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,17 @@ def caption(name: str) -> str:
     return (words[:1].upper() + words[1:])[:120]
 
 
-def albums(said: Sequence[str], companion: str) -> dict[str, Album]:
-    """From `ID=FOLDER`, or just `FOLDER` for the companion that is talked to."""
+def albums(said: Sequence[str], companion: str, known: Collection[str]) -> dict[str, Album]:
+    """From `ID=FOLDER`, or just `FOLDER` for the companion that is talked to. Raises BadInput for others' than `known`."""
     found: dict[str, Album] = {}
     for one in said:
         owner, equals, folder = one.partition("=")
         if not equals and not companion:
             raise BadInput("it isn't said whose pictures these are", next="say --album ID=FOLDER")
+        if equals and owner not in known:
+            raise BadInput(
+                "there is no companion with the id before that =", next=f"say one of: {', '.join(known) or 'none yet'}"
+            )
         found[owner if equals else companion] = album(Path(folder if equals else one))
     return found
 

@@ -17,7 +17,7 @@ from typing import Any
 from storykeeper_tools.errors import BadInput
 
 from .desk import Desk, wish
-from .guard import HEADER, SAID, Asked, Guard
+from .guard import HEADER, SAID, Asked, Guard, origin
 from .refusals import Refused
 
 MOST_BYTES = 8 * 1024
@@ -68,4 +68,4 @@ def route(origins: Collection[str], companions: Collection[str]) -> Route:
     strange = [one for one in origins if not one.startswith(("https://", "http://127.0.0.1", "http://localhost"))]
     if strange or any(one.count("/") != 2 for one in origins):
         raise BadInput("an origin is no address such as https://family.example", next="write it like that")
-    return Route(frozenset(origins), frozenset(companions))
+    return Route(frozenset(map(origin, origins)), frozenset(companions))

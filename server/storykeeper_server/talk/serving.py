@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncGenerator, Generator
 
@@ -21,7 +22,7 @@ def listener(host: str, port: int) -> socket.socket:
     try:
         found = socket.create_server((host, port))
     except OSError as error:
-        what = error.strerror or "the system refused"
+        what = os.strerror(code) if (code := error.errno or 0) > 0 else "there is no such address"
         raise BadInput(f"port {port} of {host} can't be used: {what}", next="choose another one with --port") from None
     # Connections inherit it; without, an answer's body waits 40 ms for the client to acknowledge the head.
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

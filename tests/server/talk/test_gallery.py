@@ -175,15 +175,14 @@ async def test_proposals_are_bounded_and_guarded(stage: Stage) -> None:
             answer = await page.post(path, content, **more)
             return answer.status_code, answer.json().get("error", {}).get("code", "")
 
-        assert await said({"text": "x" * (LONGEST + 1)}) == (400, "bad_request")
+        assert await said({"text": "x" * (LONGEST + 1)}) == (413, "too_long")
         assert await said({"text": " \u200b\n"}) == (400, "bad_request")
         assert await said({"text": 1}) == (400, "bad_request")
         assert await said({"text": "x", "apply": True}) == (400, "bad_request")
         assert await said({"text": "x"}, Origin="https://evil.example") == (403, "forbidden")
         assert await said({"text": "x" * 9000}) == (413, "too_long")
-        answers = [await said({"text": f"It was {n}."}) for n in range(10)]
-    assert answers.count((200, "")) + answers.count((429, "rate_limited")) == 10
-    assert (429, "rate_limited") in answers
+        answers = [await said({"text": f"It was {n}."}) for n in range(12)]
+    assert answers == [(200, "")] * 10 + [(429, "rate_limited")] * 2  # what is of no use isn't counted
 
 
 async def test_so_many_proposals_wait_and_no_more(stage: Stage) -> None:

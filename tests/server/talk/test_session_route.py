@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -44,6 +45,17 @@ async def test_a_page_that_was_opened_here_gets_a_link(stage: Stage) -> None:
     assert "conversation_id" in parse_qs(link.query)  # which makes it good for one talk
     assert opened["max_minutes"] == 30
     assert datetime.fromisoformat(opened["expires_at"]).tzinfo is not None
+
+
+@pytest.mark.parametrize(("embedded", "flag"), [(False, ""), (True, " --sandbox")])
+async def test_whoever_looks_at_a_companion_is_told_where_to_talk_to_it(
+    stage: Stage, embedded: bool, flag: str
+) -> None:
+    """With the command for a page: a link alone is nothing that a person could open."""
+    view = await made(stage)
+    workspace = replace(stage.keeper.companions.workspace, embedded=embedded)
+    seen = await replace(stage.keeper.companions, workspace=workspace).get_companion(view.companion)
+    assert seen.next.endswith(f"in a terminal, `storykeeper talk {view.companion}{flag}` opens a page for that")
 
 
 async def test_a_widget_may_begin_again_with_its_link(stage: Stage) -> None:
@@ -184,7 +196,7 @@ async def test_a_paused_companion_receives_nobody_until_it_is_resumed(stage: Sta
 async def test_a_companion_whose_consent_was_taken_back_receives_nobody(stage: Stage) -> None:
     """Its page doesn't say why."""
     view = await made(stage)
-    await stage.keeper.retirement.revoke(view.companion, 60)
+    await stage.keeper.revoking.revoke(view.companion, 60)
     async with visitor(stage) as page:
         answer = await page.ask(view.companion)
     assert error(answer) == (409, "paused")
@@ -269,6 +281,20 @@ async def test_what_is_refused_is_not_counted(stage: Stage) -> None:
             await page.ask(view.companion, Origin="https://evil.example")
             await page.ask("nobody-0000")
         assert (await page.ask(view.companion)).status_code == 200
+
+
+async def test_a_visitor_is_counted_once_however_often_the_page_is_loaded(stage: Stage) -> None:
+    """Each page gives back the cookie that it was shown; one that was made up is replaced."""
+    view = await made(stage)
+    async with visitor(stage, limits=Limits(caller=2, total=99)) as page:
+        statuses: list[int] = []
+        for _ in range(3):
+            await page.http.get(f"/c/{view.companion}")
+            statuses.append((await page.ask(view.companion)).status_code)
+        assert statuses == [200, 200, 429]
+        [name] = page.http.cookies
+        forged = await page.http.get("/", headers={"Cookie": f"{name}=mine.0123456789abcdef0123456789abcdef"})
+        assert "mine." not in forged.headers["set-cookie"]
 
 
 TOKENS: list[tuple[dict[str, str], int]] = [

@@ -28,7 +28,7 @@ def visitor(visit: str = Cookie("")):
 @app.post("/invitation/{code}")
 def invitation(code: str, response: Response):
     """A sign-in that is just enough to begin with: a word that you give to those whom you invite."""
-    if not os.environ.get("INVITATION") or not secrets.compare_digest(code, os.environ["INVITATION"]):
+    if not os.environ.get("INVITATION") or not secrets.compare_digest(code.encode(), os.environ["INVITATION"].encode()):
         raise HTTPException(403)
     visitors.add(visit := secrets.token_urlsafe())
     response.set_cookie("visit", visit, httponly=True, samesite="strict", secure=SITE.startswith("https:"))

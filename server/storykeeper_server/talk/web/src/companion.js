@@ -19,11 +19,19 @@ await show();
 async function show() {
   const own = ownLanguage();
   fillCrisis(wording(builtIn(own)), builtIn(own).numbers);
-  const id = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
   try {
-    fill(await get(companionPath(id)));
+    fill(await get(companionPath(asked())));
   } catch (error) {
     refuse(error, wording(builtIn(own)));
+  }
+}
+
+/** The companion that the address names. Throws a Problem for what no address of ours would say. */
+function asked() {
+  try {
+    return decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
+  } catch {
+    throw new Problem("not_found");
   }
 }
 

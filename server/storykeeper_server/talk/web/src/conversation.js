@@ -2,6 +2,7 @@
 
 import { Problem, companionPath, get, post } from "./api.js";
 import { asking, context } from "./beginnings.js";
+import { helplines, sendsToHelp } from "./crisis.js";
 import { el } from "./dom.js";
 import { mustBeAsked } from "./microphone.js";
 import * as panels from "./panels.js";
@@ -12,7 +13,7 @@ import { Typing } from "./typing.js";
 import { wave } from "./waves.js";
 
 const LOOK_EVERY = 80;
-const ASK_EVERY = 15_000;
+const ASK_EVERY = 15; // seconds
 const LONGEST_START = 20_000;
 const WHILE_ASKED = 90_000; // somebody reads what the browser asks
 
@@ -30,6 +31,7 @@ export class Talk {
     this.session = null;
     /** @type {import("./beginnings.js").Beginning | null} */
     this.chosen = null;
+    this.ended = "";
     this.stage = el("div", { class: "stage" });
     this.lines = el("ol", { class: "lines" });
     this.typing = new Typing(words, { say: text => this.#say(text), busy: () => this.session?.busy() });
@@ -96,6 +98,8 @@ export class Talk {
   /** @param {boolean} voice */
   async #start(voice) {
     const attempt = ++this.attempt;
+    if (this.ended) this.#note(this.ended);
+    this.ended = "";
     this.#show(panels.starting(this.words, voice, () => this.#cancel()));
     try {
       const session = await this.#open(voice, attempt);
@@ -145,7 +149,6 @@ export class Talk {
     });
     this.#show(this.panel.root);
     this.#keepTime();
-    this.#watchDoor();
     this.#watchLevel();
     this.#mode(this.speaking ?? false);
     this.typing.open();
@@ -156,20 +159,27 @@ export class Talk {
   }
 
   #keepTime() {
+    this.asked = 0;
     this.stopTime = time(this.minutes, {
-      passed: seconds => this.panel?.clock(this.words("time", { passed: clock(seconds), minutes: this.minutes })),
+      passed: seconds => this.#passed(seconds),
       remind: left => this.#note(this.words(left === 1 ? "minute_left" : "minutes_left", { minutes: left })),
       over: () => this.#over({ reason: "time" }),
     });
   }
 
+  /** @param {number} seconds */
+  #passed(seconds) {
+    this.panel?.clock(this.words("time", { passed: clock(seconds), minutes: this.minutes }));
+    if (seconds < this.asked + ASK_EVERY) return;
+    this.asked = seconds;
+    this.#lookAtDoor();
+  }
+
   /** A companion that is paused meanwhile, or whose consent is taken back, talks to nobody any more. */
-  #watchDoor() {
+  async #lookAtDoor() {
     const { attempt } = this;
-    this.asking = setInterval(async () => {
-      const shut = await closed(this.companion.id);
-      if (shut && attempt === this.attempt) this.#failed(shut);
-    }, ASK_EVERY);
+    const shut = await closed(this.companion.id);
+    if (shut && attempt === this.attempt) this.#failed(shut);
   }
 
   #watchLevel() {
@@ -181,6 +191,8 @@ export class Talk {
   #said(role, text) {
     this.transcript.add(role, text);
     if (role === "user") return;
+    const { numbers } = this.companion.crisis;
+    if (sendsToHelp(text, numbers)) this.transcript.addHelp(helplines(numbers));
     this.waiting = false;
     this.greeted = true;
     this.#mode(this.speaking ?? false);
@@ -239,23 +251,25 @@ export class Talk {
   /** @param {any} details */
   #over(details) {
     const problem = ending(details);
-    this.#close();
     if (problem) return this.#failed(problem);
     const text = this.words({ user: "ended_you", time: "ended_time" }[details.reason] ?? "ended");
+    this.#close(text);
     this.#show(panels.over(this.words, text, this.#ways()));
   }
 
   /** @param {any} error */
   #failed(error) {
-    this.#close();
-    this.#show(panels.problem(this.words, explained(refusal(error), this.words), this.#ways()));
+    const text = explained(refusal(error), this.words);
+    this.#close(text);
+    this.#show(panels.problem(this.words, text, this.#ways()));
   }
 
-  #close() {
+  /** @param {string} text how it ended, which stands before the next talk */
+  #close(text) {
     this.attempt += 1;
+    if (this.session) this.ended = text;
     this.stopTime?.();
     clearInterval(this.looking);
-    clearInterval(this.asking);
     this.session?.end();
     Object.assign(this, { session: null, panel: null, speaking: false, waiting: false, muted: false, greeted: false });
     this.typing.close();

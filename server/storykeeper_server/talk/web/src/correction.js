@@ -4,7 +4,7 @@ import { companionPath, post } from "./api.js";
 import { el } from "./dom.js";
 import { explained } from "./problems.js";
 
-const LONGEST = 600;
+const LONGEST = 300; // as the server has it
 
 /** @param {any} companion @param {import("./words.js").Words} words */
 export function correction(companion, words) {

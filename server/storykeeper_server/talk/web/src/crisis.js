@@ -15,7 +15,7 @@ export function fillCrisis(words, numbers) {
   dialog.replaceChildren(
     el("h2", { id: "crisis-title", tabindex: "-1" }, words("crisis_title")),
     el("p", {}, words("crisis_lead")),
-    el("ul", { class: "numbers" }, numbers.map(line)),
+    helplines(numbers),
     el("form", { method: "dialog" }, el("button", { class: "primary" }, words("close"))),
   );
 }
@@ -25,6 +25,20 @@ export function prepareCrisis() {
   const dialog = byId("crisis");
   byId("crisis-button").addEventListener("click", () => dialog.showModal());
   dialog.addEventListener("click", event => event.target === dialog && dialog.close());
+}
+
+/** @param {Helpline[]} numbers */
+export function helplines(numbers) {
+  return el("ul", { class: "numbers" }, numbers.map(line));
+}
+
+/**
+ * Whether a text sends somebody to these lines: it names two of them, or one that is too long to be anything else.
+ * @param {string} text @param {Helpline[]} numbers
+ */
+export function sendsToHelp(text, numbers) {
+  const named = numbers.filter(({ number }) => new RegExp(`(?<!\\d)${number.replaceAll(" ", "[ -]?")}(?!\\d)`).test(text));
+  return named.length > 1 || named.some(({ number }) => number.length > 4);
 }
 
 /** @param {Helpline} helpline */

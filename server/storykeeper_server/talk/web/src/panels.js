@@ -1,6 +1,6 @@
 // What the conversation shows in each of its states; a panel's heading is where the focus goes.
 
-import { el } from "./dom.js";
+import { drawn, el } from "./dom.js";
 import { meter } from "./waves.js";
 
 /** @typedef {import("./words.js").Words} Words */
@@ -122,7 +122,13 @@ function muting(words, mute) {
 function loudness(words, volume) {
   const slider = el("input", { type: "range", min: 0, max: 100, step: 5, value: 100 });
   slider.addEventListener("input", () => volume(slider.valueAsNumber / 100));
-  return el("label", { class: "volume" }, el("span", {}, words("volume")), slider);
+  return el("label", { class: "volume" }, loudspeaker(), el("span", {}, words("volume")), slider);
+}
+
+/** Where there is little room, in the place of the word. */
+function loudspeaker() {
+  const line = drawn("path", { d: "M3 8v6h4l5 4V4L7 8zM15.5 8a4.5 4.5 0 0 1 0 6M18 5.5a8 8 0 0 1 0 11" });
+  return drawn("svg", { class: "loudspeaker", viewBox: "0 0 22 22", "aria-hidden": "true" }, line);
 }
 
 function square() {

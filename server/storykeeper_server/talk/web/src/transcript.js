@@ -33,7 +33,12 @@ export class Transcript {
     this.#append(el("li", { class: "shown" }, figure));
   }
 
-  /** What the page itself says: time, and how it ended. @param {string} text */
+  /** Numbers to call, which the companion has just named: seen wherever somebody reads. @param {Node} numbers */
+  addHelp(numbers) {
+    this.#append(el("li", { class: "help" }, numbers), true);
+  }
+
+  /** What the page itself says: time, and how the talk before this one ended. @param {string} text */
   note(text) {
     this.#append(el("li", { class: "note" }, el("p", {}, text)));
   }
@@ -50,12 +55,12 @@ export class Transcript {
     return same;
   }
 
-  /** @param {HTMLElement} line */
-  #append(line) {
+  /** @param {HTMLElement} line @param {boolean} [must] be seen, whatever else is read */
+  #append(line, must = false) {
     const { top, bottom, height } = this.dock.getBoundingClientRect();
     const followed = top >= 0 && bottom <= innerHeight + 1;
     this.list.append(line);
-    if (!followed) return; // somebody reads elsewhere
+    if (!followed && !must) return; // somebody reads elsewhere
     line.style.scrollMarginBottom = `${height + 16}px`;
     line.scrollIntoView({ block: "nearest" });
   }
