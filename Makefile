@@ -11,6 +11,11 @@
 #                and more of a clumsy model; CLUMSY=500 for yet more
 # make evals   `adk eval` with our wishes and refusals, in an environment of its own (1 GB, two minutes, once); MODEL=... for
 #                another language model than the rules: it reads GOOGLE_API_KEY
+# make conformance  the protocol's own suite against the MCP server, both revisions, scenario by scenario
+# make inspector  the protocol's own Inspector, over stdio and HTTP, with what it asked and heard
+# make hosts   LangChain's adapters and OpenAI's Agents SDK make a companion; all three are in `make test`, too
+# make package  the wheel and the source archive, in dist/, checked as a package index would; make bundle: the .mcpb
+# make hostile  the whole table of bad input, with what takes half a minute a row, and how soon servers go
 # make live    the sandbox compared with the real service: needs ELEVENLABS_API_KEY, and spends a little
 # make clean   take away everything that was set up here
 SHELL := /bin/bash
@@ -21,7 +26,7 @@ RUN := requirements/build.txt requirements/run.txt
 DEV := requirements/build.txt requirements/dev.txt
 SENTENCE := Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent.
 
-.PHONY: demo talk screenshots test check bench fuzz campaign evals injections live clean requirements
+.PHONY: demo talk screenshots test check bench fuzz campaign evals injections conformance inspector hosts package bundle hostile live clean requirements
 
 demo: .venv/run
 	@$(BIN)/storykeeper provision --sandbox --yes "$(SENTENCE)"
@@ -42,8 +47,9 @@ check: .venv/dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: .venv/dev
+bench: .venv/dev .cache/peer/ready
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/peer.py
 	$(BIN)/python benchmarks/sandbox.py
 	$(BIN)/python benchmarks/book.py
 	$(BIN)/python benchmarks/preparing.py
@@ -55,6 +61,11 @@ bench: .venv/dev
 # Many new requests made from the official file; the usual run sends a few, and the same ones each time.
 fuzz: .venv/dev
 	FUZZ=$(or $(FUZZ),100) $(BIN)/python -m pytest -q tests/server/sandbox/test_hostile.py
+
+# The usual run leaves out what waits long, and two of three environments that a server may be started in.
+hostile: .venv/dev
+	EVERYTHING=1 $(BIN)/python -m pytest -q tests/test_bad_input.py tests/test_bad_protocol.py tests/test_bad_settings.py tests/test_bad_web.py tests/test_bad_answers.py tests/test_leaving.py
+	$(BIN)/python benchmarks/leaving.py
 
 # The usual run tries a few seeds, and the same ones each time; a failing seed prints how to see it again.
 campaign: .venv/dev
@@ -72,6 +83,26 @@ evals: .cache/evals/ready
 injections: .venv/dev
 	INJECTIONS=$(or $(INJECTIONS),all) CLUMSY=$(or $(CLUMSY),50) $(BIN)/python -m pytest -q -s tests/orchestrator/test_injections.py tests/orchestrator/test_scripted.py
 
+# What `make test` runs of these, with their transcripts; what can't be had is an error here.
+conformance inspector: .venv/dev
+	@CI=true $(BIN)/python scripts/referees.py
+	@CI=true $(BIN)/python -m pytest -q tests/test_$@.py
+
+hosts: .venv/dev
+	@CI=true $(BIN)/python scripts/foreign.py
+	@CI=true $(BIN)/python -m pytest -q tests/test_hosts.py
+
+package: .cache/package/ready
+	@$(PYTHON) scripts/talk.py || echo "without the talk page" >&2
+	@rm -f dist/*.whl dist/*.tar.gz
+	@.cache/package/bin/python -m build --no-isolation -o dist >/dev/null
+	@.cache/package/bin/python -m twine check --strict dist/*.whl dist/*.tar.gz
+
+bundle: .venv/dev
+	@$(BIN)/python scripts/clients.py
+	@$(PYTHON) scripts/talk.py || echo "without the talk page" >&2
+	@mkdir -p dist && node tests/clients/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js pack . dist/storykeeper.mcpb
+
 # Spends a little at the real service, and cleans up; says what it needs when there is no key.
 live: .venv/dev
 	@$(BIN)/python -m pytest -q -m live --tb=short tests/live
@@ -82,12 +113,16 @@ clean:
 # requirements/*.txt are what `make requirements` compiled: exact versions with hashes, no index.
 requirements:
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/build.in -o requirements/build.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/package.in -c requirements/build.txt -o requirements/package.txt
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-header --no-annotate --no-deps --python-version 3.11 requirements/attacks.in -o requirements/attacks.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/hosts.in -o requirements/hosts.txt
+	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/peer.in -o requirements/peer.txt
 	uv pip compile -q --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
 
 # requirements/attacks.txt is a package whose attack texts are read; it is never imported, so what it depends on isn't
 # installed.
+# requirements/hosts.txt is what the foreign hosts of the tests live on; it goes into an environment of its own.
 # The environment of the tests holds that of the demo too, so whichever comes second is quick.
 .venv/run: $(RUN) pyproject.toml
 	@if [ -e .venv/dev ] && [ .venv/dev -nt pyproject.toml ] && [ .venv/dev -nt requirements/run.txt ]; then touch $@; else $(MAKE) --no-print-directory install PINNED="$(RUN)" && touch $@; fi
@@ -95,6 +130,19 @@ requirements:
 .venv/dev: $(DEV) requirements/attacks.txt pyproject.toml
 	@$(MAKE) --no-print-directory install PINNED="$(DEV)"
 	@$(or $(and $(UV),uv pip install -q --python .venv),$(BIN)/python -m pip install -q --disable-pip-version-check) --no-deps --require-hashes -r requirements/attacks.txt
+	@touch $@
+
+.cache/package/ready: requirements/build.txt requirements/package.txt
+	@rm -rf .cache/package && $(PYTHON) -m venv .cache/package
+	@.cache/package/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/package.txt
+	@touch $@
+
+# The official MCP server, which ours is measured beside; its bytecode is compiled as ours is.
+.cache/peer/ready: requirements/peer.txt
+	@echo "Setting up .cache/peer (once)..."
+	@rm -rf .cache/peer && $(PYTHON) -m venv .cache/peer
+	@.cache/peer/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer.txt
+	@.cache/peer/bin/python -m compileall -q .cache/peer/lib || true # of some package's own broken samples
 	@touch $@
 
 # What the extra brings has no exact versions here: its packages and ours agree on none that uv would lock.

@@ -19,7 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 BAR = 1.3
-HEAVY = ("google.adk", "dbos", "sqlalchemy", "numpy", "elevenlabs", "av", "httpx")
+HEAVY = ("google.adk", "dbos", "sqlalchemy", "numpy", "elevenlabs", "av", "httpx", "opentelemetry.sdk")
 BARE = "from mcp.server import MCPServer; MCPServer(name='bare').run('stdio')"
 LOADED = f"""
 import json, sys

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import canary
 import sounds
 from judge import Judge, JudgedApp, official
 from judged import verdict
@@ -21,6 +22,7 @@ from storykeeper_server.sandbox.app import build
 from storykeeper_server.sandbox.serving import serving
 from storykeeper_server.sandbox.state import State
 
+pytest_plugins = ["canary_hooks"]
 ROOT = Path(__file__).parent.parent
 JUDGED: Counter[str] = Counter()
 COUNTED = ("requests", "responses", "creates", "changes")
@@ -56,6 +58,7 @@ def postgres_server() -> Iterator[Server]:
         pytest.skip("there is no Postgres here: apt-get install postgresql")
     with postgres() as server:
         yield server
+        canary.FOUND += canary.files([server.folder])  # which is gone before the rest is looked through
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -100,12 +103,13 @@ async def stage(judge: Judge, tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def sandbox_url(judge: Judge) -> AsyncIterator[str]:
     """A judged sandbox on a loopback port, for programs that run beside the test."""
-    async with serving(JudgedApp(build(State(None)), judge)) as url:
+    async with serving(JudgedApp(build(State(None), keys=canary.KEYS), judge)) as url:
         yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _tell_sessions(terminalreporter)
+    _tell_counts(terminalreporter)
     tallies = [*TALLIES, _tally()]
     requests, responses, creates, changes = (sum(tally[what] for tally in tallies) for what in COUNTED)
     methods = {method for tally in tallies for method in tally["methods"]}
@@ -139,3 +143,12 @@ def _tell_sessions(terminalreporter: pytest.TerminalReporter) -> None:
         for _, told in (each for each in report.user_properties if each[0] == "session"):
             terminalreporter.section(report.nodeid.rpartition("::")[2], sep="-")
             terminalreporter.write_line(str(told))
+
+
+def _tell_counts(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many rows of the table of bad input held, by its groups."""
+    properties = [each for report in terminalreporter.getreports("passed") for each in report.user_properties]
+    held = Counter(str(group) for name, group in properties if name == "bad input")
+    if held:
+        rows = ", ".join(f"{group} {count}" for group, count in sorted(held.items()))
+        terminalreporter.write_line(f"bad input that was answered as it should be: {held.total()} ({rows})")

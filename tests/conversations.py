@@ -16,6 +16,7 @@ from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
+import canary
 from storykeeper_orchestrator import build_app
 
 ROOT = Path(__file__).parent.parent
@@ -88,7 +89,7 @@ def environ(url: str, home: Path, files: Path, **more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
         **kept,
-        "ELEVENLABS_API_KEY": "sandbox",
+        "ELEVENLABS_API_KEY": canary.KEY,
         "STORYKEEPER_ELEVENLABS_URL": url,
         "STORYKEEPER_HOME": str(home),
         "STORYKEEPER_FILES": str(files),

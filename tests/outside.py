@@ -30,10 +30,14 @@ LONGEST = 40.0
 
 def need(*parts: str) -> None:
     """Skip where a part can't be had; in CI everything must be there."""
-    lacking = [reason for part, reason in clients.missing().items() if part in parts]
+    have("; ".join(reason for part, reason in clients.missing().items() if part in parts))
+
+
+def have(lacking: str) -> None:
+    """Skip for what is lacking, if anything is; in CI everything must be there."""
     if lacking:
         assert not os.environ.get("CI"), lacking
-        pytest.skip(f"NOT RUN: {'; '.join(lacking)}")
+        pytest.skip(f"NOT RUN: {lacking}")
 
 
 async def ran(

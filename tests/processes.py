@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+import canary
 from judged import build, served
 from storykeeper_server.sandbox.state import State
 
@@ -37,16 +38,19 @@ class Place:
             **kept,
             "STORYKEEPER_HOME": str(self.home),
             "STORYKEEPER_ELEVENLABS_URL": url,
-            "ELEVENLABS_API_KEY": "sandbox",
+            "ELEVENLABS_API_KEY": canary.KEY,
             **self.more,
         }
 
     def start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
         """A `storykeeper` of its own, run by another program if one is put before it."""
-        command = [*before, sys.executable, "-m", "storykeeper_server", *arguments]
+        command = [*before, *self.command(*arguments)]
         return subprocess.Popen(
             command, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "storykeeper_server", *arguments]
 
     def run(self, *arguments: str) -> Any:
         """What one prints as JSON, when it is done."""

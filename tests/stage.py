@@ -13,6 +13,7 @@ import anyio.lowlevel
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import canary
 from judge import Judge, JudgedApp
 from storykeeper_server.sandbox import auth
 from storykeeper_server.sandbox.app import Switches, build
@@ -129,8 +130,8 @@ async def open_stage(
     home: Path,
     *,
     state: State | None = None,
-    key: str | None = "sandbox",
-    keys: Sequence[str] = ("sandbox",),
+    key: str | None = canary.KEY,
+    keys: Sequence[str] = canary.KEYS,
     plan: str = "creator",
     switches: Switches | None = None,
     settings: dict[str, Any] | None = None,
@@ -159,7 +160,7 @@ class Front:
         await self.app(scope, receive, send)
 
 
-KEY = "sk_a_key_that_nobody_else_sees"
+KEY = canary.KEY
 QUICK = Patience(fresh=5, settle=0.6, lag=0.06, poll=0.02, rounds=2, longest=0.02)
 GENEROUS = Limits(reading=20, trying=20, writing=20, cloning=20)
 

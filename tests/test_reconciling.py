@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+import canary
 from judged import served
 from stage import Front
 from storykeeper_server.sandbox import auth
@@ -39,7 +40,7 @@ class Place:
         env |= {
             "STORYKEEPER_HOME": str(self.home),
             "STORYKEEPER_ELEVENLABS_URL": self.url,
-            "ELEVENLABS_API_KEY": "sandbox",
+            "ELEVENLABS_API_KEY": canary.KEY,
         }
         command = [sys.executable, "-m", "storykeeper_server", *arguments]
         pipe = subprocess.PIPE
@@ -71,7 +72,7 @@ def place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
 
         def make(*rules: str) -> Place:
             state = State(None)
-            front.app = build(state, keys=["sandbox"], faults=rules)
+            front.app = build(state, keys=canary.KEYS, faults=rules)
             return Place(url, tmp_path, state)
 
         yield make

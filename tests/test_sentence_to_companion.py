@@ -19,6 +19,8 @@ from elevenlabs.client import AsyncElevenLabs
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+import canary
+
 SENTENCE = (
     "Create a companion for my grandmother Dorothy from examples/dorothy. She spoke English and gave me her consent."
 )
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.anyio
 def environ(sandbox_url: str, tmp_path: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
     return kept | {
-        "ELEVENLABS_API_KEY": "sandbox",
+        "ELEVENLABS_API_KEY": canary.KEY,
         "STORYKEEPER_ELEVENLABS_URL": sandbox_url,
         "STORYKEEPER_HOME": str(tmp_path / "home"),
         "STORYKEEPER_FILES": str(ROOT / "examples"),

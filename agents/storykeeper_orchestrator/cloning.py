@@ -11,7 +11,9 @@ from google.adk.agents.context import Context
 from google.adk.events.event import Event
 from google.adk.workflow import START, Workflow, node
 
+from storykeeper_tools.companion.spec import clean_name
 from storykeeper_tools.errors import NeedsConfirm, StorykeeperError
+from storykeeper_tools.provisioning import goahead
 
 from . import checking, reporting, sources
 from .agreeing import Agreement, heard
@@ -53,7 +55,8 @@ class Cloning:
     async def clone(self, ctx: Context, node_input: dict[str, Any]) -> dict[str, Any]:
         request, spoken_in = node_input["request"], node_input["language"]
         try:
-            made = await self.server.call(ctx, CLONE, name=request["name"], recordings=request["recordings"])
+            with self.server.ear.allowing(goahead.clone_of(clean_name(request["name"]))):
+                made = await self.server.call(ctx, CLONE, name=request["name"], recordings=request["recordings"])
         except StorykeeperError as error:
             return failure(error, spoken_in, "waits")
         return {"voice": made, "language": spoken_in}

@@ -11,7 +11,10 @@ _FORGET = rf"(?:call )?retire_companion\(companion={_OF}, action=forget\)"
 _CALLS = (
     (r"(;| that) check_quota shows( the slots| them)?", ""),
     (rf",? or when {_FORGET} is called", ""),
-    (rf"get_signed_url\(of={_OF}\)( gives a URL to talk to it)?", "talk"),
+    (
+        rf"get_signed_url\(of={_OF}\)( gives a URL to talk to it(; in a terminal, `[^`]+` opens a page for that)?)?",
+        "talk",
+    ),
     (
         rf"(?:call )?retire_companion\(companion={_OF}, action=resume\)( lets people talk to it again| ends it)?",
         "resume",

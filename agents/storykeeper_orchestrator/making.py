@@ -14,6 +14,8 @@ from google.adk.workflow import START, Workflow, node
 
 from storykeeper_tools.companion.spec import Audience
 from storykeeper_tools.errors import NeedsConfirm, StorykeeperError
+from storykeeper_tools.provisioning import goahead
+from storykeeper_tools.provisioning.plan import Cost
 
 from . import checking, reporting, sources
 from .agreeing import Agreement
@@ -71,8 +73,7 @@ class Making:
     async def confirm(self, ctx: Context, node_input: dict[str, Any]) -> AsyncIterator[Any]:
         """A person's yes to the spending and to changes; nothing to ask where everything stays."""
         draft, spoken_in = node_input["draft"], node_input["language"]
-        nothing = all(step["action"] == "keep" for step in draft["steps"])
-        go = nothing or decided(ctx, draft["plan_id"])
+        go = _nothing(draft) or decided(ctx, draft["plan_id"])
         if go is None:
             words = reporting.question(draft, node_input["request"], spoken_in)
             async for event in ask_to_go(ctx, draft["plan_id"], words, spoken_in, draft):
@@ -102,7 +103,11 @@ class Making:
             return stopped(error, node_input["language"], "waits")
 
     async def _provisioned(self, ctx: Context, node_input: dict[str, Any]) -> Event:
-        view = await self.server.call(ctx, "provision_companion", plan_id=node_input["draft"]["plan_id"])
+        draft = node_input["draft"]
+        # When the tool server asks the person too, it is about what they have confirmed here.
+        parts = [] if _nothing(draft) else goahead.provisioning_of(draft["plan_id"], Cost.model_validate(draft["cost"]))
+        with self.server.ear.allowing(*parts):
+            view = await self.server.call(ctx, "provision_companion", plan_id=draft["plan_id"])
         if view["status"] in {"queued", "running"}:
             return routed(node_input, "poll")
         told = {"companion": view, "language": node_input["language"]}
@@ -131,6 +136,11 @@ class Making:
     async def report(self, node_input: dict[str, Any]) -> dict[str, Any]:
         """The outcome: what a person is told, and the ids by which a program goes on."""
         return {"report": reporting.outcome(node_input), **reporting.brief(node_input)}
+
+
+def _nothing(draft: dict[str, Any]) -> bool:
+    """Whether everything stays as it is, so that there is nothing to ask."""
+    return all(step["action"] == "keep" for step in draft["steps"])
 
 
 def _visitors(ctx: Context, companion: str, spoken_in: str) -> Audience | None:

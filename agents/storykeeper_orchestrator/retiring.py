@@ -15,6 +15,7 @@ from google.adk.events.event import Event
 from google.adk.workflow import START, Workflow, node
 
 from storykeeper_tools.errors import NeedsConfirm, StorykeeperError
+from storykeeper_tools.provisioning import goahead
 
 from . import reporting
 from .asking import ask_to_go, decided, failure, language, routed, stopped, typed
@@ -23,6 +24,7 @@ from .server import Server
 from .wording import say
 
 _GENTLE = frozenset({"pause", "resume"})  # nothing is lost by them
+_ANEW = "say it again, and look at what would go now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,13 @@ class Retiring:
             view = await self.server.call(ctx, self.tool, **asked)
         except StorykeeperError as error:
             return stopped(error, spoken_in)
-        if not view["confirm"]:
+        if view["status"] != "needs_confirm":
             return routed({"retired": view, "language": spoken_in}, "stop")
         shown = {"about": about, "question": reporting.effects(view, spoken_in), "word": view["of"]}
-        return routed({"asked": {**asked, "confirm": view["confirm"]}, **shown, "language": spoken_in}, "ask")
+        # Where only a person's own yes counts there is no token, and the tool server asks about just this.
+        goes = goahead.deletion(view["of"], view["effects"])
+        asked["confirm"] = view["confirm"]
+        return routed({"asked": asked, "goes": goes, **shown, "language": spoken_in}, "ask")
 
     async def confirm(self, ctx: Context, node_input: dict[str, Any]) -> AsyncIterator[Any]:
         """A yes is said too lightly for a deletion: that takes the id."""
@@ -64,7 +69,12 @@ class Retiring:
     async def act(self, ctx: Context, node_input: dict[str, Any]) -> dict[str, Any]:
         asked, spoken_in, since = node_input["asked"], node_input["language"], time.monotonic()
         try:
-            view = await self.server.call(ctx, self.tool, "confirmed", **asked)
+            with self.server.ear.allowing(*([node_input["goes"]] if "goes" in node_input else [])):
+                view = await self.server.call(ctx, self.tool, "confirmed", **asked)
+            if view["status"] == "needs_confirm":
+                raise NeedsConfirm(
+                    "what would go is no longer what was shown", exists="nothing was deleted", next=_ANEW
+                )
             while view["status"] == "forgetting":
                 await self.server.again(since)
                 again = {key: value for key, value in asked.items() if key != "confirm"}

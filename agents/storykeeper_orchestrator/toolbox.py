@@ -86,7 +86,7 @@ def connect(
 
 def server_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """What the tool server gets to know. With neither a key nor an address it is the sandbox, and says so."""
-    passed = {k: v for k, v in environ.items() if v and (k in PASSED_ON or k.startswith("STORYKEEPER_"))}
+    passed = {k: v for k, v in environ.items() if v and (k in PASSED_ON or k.startswith(("STORYKEEPER_", "OTEL_")))}
     if not passed.get("ELEVENLABS_API_KEY") and not passed.get("STORYKEEPER_ELEVENLABS_URL"):
         passed["STORYKEEPER_SANDBOX"] = "1"
     here = Path.cwd()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 
 from .starting import unswept
 
 
 def main() -> int:
-    with unswept():
+    with unswept(), redirect_stdout(sys.stderr):  # what modules print isn't a result
         from . import cli  # most of what a start takes
     return cli.main()
 

@@ -210,7 +210,7 @@ class Batch:
         look = self.keeper.engine.look
         before = look(row.plan_id)
         try:
-            view = await self.keeper.companions.provision_companion(row.plan_id, 0)
+            view = await self.keeper.companions.provision(row.plan_id, 0)
         except StorykeeperError as error:
             if look(row.plan_id) == before:
                 self._refuse(row, error)

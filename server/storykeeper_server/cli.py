@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from storykeeper_tools.errors import InternalError, StorykeeperError, from_syste
 
 from .commands import print_json
 from .grammar import misfit, parser
+from .observing import observed
 from .wording import commanded, sandboxed, visible
 
 UNEXPECTED = 1
@@ -45,30 +47,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problem:
         root.error(problem)
     sandboxed.set(getattr(arguments, "sandbox", False))
-    return _run(_command(arguments.run), arguments)
+    try:
+        return _run(_command(arguments.run), arguments)
+    except BrokenPipeError:
+        return _unheard()
 
 
 def _command(name: str) -> Command:
     """`making.provision`: its module is imported now, since no other command waits for it."""
     module, _, function = name.partition(".")
-    return getattr(import_module(f".{module}", __package__), function)
+    with redirect_stdout(sys.stderr):
+        return getattr(import_module(f".{module}", __package__), function)
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     """The outermost handler: whatever happens ends in a sentence and an exit code."""
     try:
-        code = asyncio.run(command(arguments))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read along has seen enough. Python would flush once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNHEARD
+        with observed(arguments.run, sandbox=getattr(arguments, "sandbox", False)):
+            code = asyncio.run(command(arguments))
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("storykeeper: interrupted; said again, it goes on where it was", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
+        if any(isinstance(one, BrokenPipeError) for one in _single(error)):
+            raise BrokenPipeError from error
         return fail(understood(error), as_json=getattr(arguments, "json", False))
     return code
+
+
+def _unheard() -> int:
+    """Whoever read along has seen enough. Python would flush once more at its end, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    return UNHEARD
 
 
 def understood(error: BaseException) -> StorykeeperError:

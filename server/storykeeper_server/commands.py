@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from storykeeper_tools.companion.recordings.origin import ENDING
 from storykeeper_tools.companion.spec import Spec
@@ -25,15 +25,18 @@ from storykeeper_tools.provisioning.database import OutOfReach
 from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.settings import Settings
 
+from .reporting import sending
 from .starting import unswept
 from .terminal import described
 from .wiring import Storykeeper, settings, wire
 from .wording import commanded, visible
 
+ENDED = "the sandbox ended with this command, so its signed_url opens nothing any more; `talk` does"
 STILL_GOING = 7
 DAMAGED = 1
 LONGEST_WAIT = 600.0
 FAREWELL_SECONDS = 1.5
+_LAST_WORDS = 0.3
 
 
 async def plan(arguments: argparse.Namespace) -> int:
@@ -63,6 +66,7 @@ async def show(arguments: argparse.Namespace) -> int:
     async with opened(arguments) as keeper:
         view = await keeper.companions.get_companion(arguments.companion, arguments.about)
         link = await keeper.sessions.get_signed_url(view.companion) if arguments.link else None
+        view.warnings += [ENDED] if link and keeper.settings.sandbox else []
         if arguments.json:
             signed = {"signed_url": link.signed_url, "expires_at": link.expires_at} if link else {}
             print_json({**view.model_dump(mode="json"), **signed})
@@ -82,7 +86,7 @@ async def worker(arguments: argparse.Namespace) -> int:
         )
         await signalled()
         if not await let_go(keeper):
-            os._exit(0)  # the engine's threads wait for a database that is away; what there is to lose is written down
+            depart(0)  # the engine's threads wait for a database that is away; what there is to lose is written down
     return 0
 
 
@@ -107,15 +111,22 @@ async def verify(arguments: argparse.Namespace) -> int:
 
 async def mcp(arguments: argparse.Namespace) -> int:
     """Serve until the client goes. Nothing but protocol may reach stdout, so prints are led to stderr."""
-    with unswept():
+    with unswept(), contextlib.redirect_stdout(sys.stderr):
         from .mcp.app import build  # the SDK, half a second that other commands needn't wait for
         from .mcp.prompts import prompts
         from .mcp.resources import resources
+        from .mcp.sealing import sealed
+        from .mcp.shelf import Shelf
         from .talk import embedding
 
     more = {"STORYKEEPER_READ_ONLY": "1"} if arguments.read_only else {}
-    keeper = wire(warned(arguments, more))
+    chosen = warned(arguments, more)
     quiet()
+    if arguments.workers > 1:
+        from .hosting import host_several  # as below
+
+        return await host_several(arguments, chosen, leaving())
+    keeper = wire(chosen)
 
     @contextlib.asynccontextmanager
     async def running(_: object) -> AsyncGenerator[None]:
@@ -124,12 +135,14 @@ async def mcp(arguments: argparse.Namespace) -> int:
                 yield
 
     with unswept():
-        offered = prompts(keeper.interviews), resources(embedding.SNIPPETS, embedding.text)
-        server = build(keeper.tools, running, version("storykeeper"), *offered)
+        shelf = Shelf(keeper.companions, keeper.retirement.receipts)
+        offered = prompts(keeper.interviews, shelf), resources(embedding.SNIPPETS, embedding.text)
+        security = sealed(keeper.key) if arguments.http else None
+        server = build(keeper.tools, running, version("storykeeper"), *offered, security=security, shelf=shelf)
     if arguments.http:
-        host, port = _loopback(arguments.http)
-        await server.run_streamable_http_async(host=host, port=port)
-        return 0
+        from .hosting import host  # what serves HTTP, which most hosts never ask for
+
+        return await host(arguments, keeper, server, leaving())
     return await _until_signalled(server.run_stdio_async(), keeper)
 
 
@@ -143,7 +156,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], keeper: Storykeep
         return 0
     await let_go(keeper)
     # The SDK waits for its reader, and that one for a line that may never come. What there is to lose is written down.
-    os._exit(128 + signal.SIGINT)
+    return depart(128 + signal.SIGINT)
 
 
 async def let_go(keeper: Storykeeper) -> bool:
@@ -153,6 +166,12 @@ async def let_go(keeper: Storykeeper) -> bool:
             await keeper.stop()
             return True
     return False
+
+
+def depart(code: int) -> NoReturn:
+    """At once, but for what is still to be told."""
+    sending.close(_LAST_WORDS)
+    os._exit(code)
 
 
 async def signalled() -> None:
@@ -243,16 +262,6 @@ def readable(named: list[str]) -> Files:
 def quiet() -> None:
     """httpx logs every URL, and a signed one is a credential."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-def _loopback(address: str) -> tuple[str, int]:
-    """Only this machine: there is no authentication yet that could let others in."""
-    host, _, port = address.rpartition(":")
-    if host not in {"127.0.0.1", "localhost", "::1", "[::1]"} or not port.isdigit():
-        raise BadInput(
-            "--http takes a loopback address such as 127.0.0.1:8000", next="put a proxy that checks callers before it"
-        )
-    return host.strip("[]"), int(port)
 
 
 # Printing

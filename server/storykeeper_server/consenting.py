@@ -15,7 +15,7 @@ from storykeeper_tools.errors import BadInput, NeedsConfirm, NeedsConsent, NotFo
 from storykeeper_tools.provisioning.consents import Consents, Standing, about
 from storykeeper_tools.provisioning.ledger import Companion
 from storykeeper_tools.provisioning.plan import Plan
-from storykeeper_tools.retirement import Retired
+from storykeeper_tools.views import Retired
 
 from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text
 from .terminal import Person, Terminal, agrees
@@ -211,7 +211,7 @@ async def _revoke(keeper: Storykeeper, arguments: argparse.Namespace) -> int:
 async def _taken_back(keeper: Storykeeper, companion: str) -> Retired | None:
     """None for one that isn't there; forgetting says what became of it."""
     try:
-        return await keeper.retirement.revoke(companion, _PAUSE_SECONDS, Terminal().caller)
+        return await keeper.revoking.revoke(companion, _PAUSE_SECONDS, Terminal().caller)
     except NotFound:
         return None
 
@@ -223,9 +223,8 @@ def _alone(keeper: Storykeeper, revoked: Retired | None) -> bool:
 
 async def _forget(keeper: Storykeeper, companion: str, confirm: str, *, alone: bool) -> Retired:
     if alone:
-        return await keeper.retirement.delete_resource(companion, confirm)
-    call = keeper.retirement.retire_companion
-    return await call(companion, "forget", confirm, LONGEST_WAIT, caller=Terminal().caller)
+        return await keeper.retirement.delete(companion, confirm)
+    return await keeper.retirement.retire(companion, "forget", confirm, LONGEST_WAIT, Terminal().caller)
 
 
 def _paused(revoked: Retired | None) -> bool:

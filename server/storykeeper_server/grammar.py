@@ -14,6 +14,7 @@ from .sandbox.control import options
 USAGE = 2
 AUDIENCES = get_args(Audience)
 EMBEDDED = ("html", "react", "card", "flask", "fastapi")
+ASSISTANTS = ("claude-desktop", "claude-code", "cursor", "vscode", "gemini", "adk")
 TALK_PORT = 8780
 T = TypeVar("T")
 
@@ -57,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     _corrections(
         sub.add_parser("corrections", help="see the corrections that visitors proposed, and take or drop them")
     )
-    _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP on this machine"))
+    _config(sub.add_parser("config", help="print what an assistant's settings need to say, or put it there"))
+    _doctor(sub.add_parser("doctor", help="tell every problem with the key, the account, files and settings at once"))
+    _mcp(sub.add_parser("mcp", help="serve the tools over MCP: stdio, or HTTP"))
     _sandbox(sub.add_parser("sandbox", help="run a local ElevenLabs for tries and tests"))
     return root
 
@@ -285,8 +288,37 @@ def _corrections(command: Parser) -> None:
 def _mcp(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run="commands.mcp")
     command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
-    command.add_argument("--http", metavar="HOST:PORT", help="streamable HTTP on a loopback address, at /mcp")
+    command.add_argument(
+        "--http", metavar="HOST:PORT", help="streamable HTTP at /mcp; beyond this machine with tokens only"
+    )
+    command.add_argument("--workers", type=int, choices=range(1, 65), default=1, metavar="N", help="so many processes")
+    command.add_argument(
+        "--stateless", action="store_true", help="keep no sessions, for several processes behind a proxy"
+    )
+    command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # a worker's descriptor, from its supervisor
     command.add_argument("--read-only", action="store_true", help="offer only the tools that change nothing")
+
+
+def _config(command: Parser) -> None:
+    command.set_defaults(run="configuring.config")
+    command.description = "The key is never printed nor written: each assistant has its own way to it."
+    command.add_argument("host", choices=ASSISTANTS, metavar="HOST", help=", ".join(ASSISTANTS))
+    command.add_argument(
+        "--write",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="put it into the host's own file, or this one; nothing is lost",
+    )
+    command.add_argument("--files", default="", metavar="FOLDER", help="what may be read (default: ~/Storykeeper)")
+    command.add_argument("--sandbox", action="store_true", help="use the embedded sandbox: nothing is real")
+
+
+def _doctor(command: Parser) -> None:
+    _common(command, "examining.doctor")
+    command.description = (
+        "Spends nothing, and changes nothing. Exit codes: 0 all well, 4 here, 5 the account, 6 ElevenLabs."
+    )
 
 
 def _sandbox(command: Parser) -> None:
@@ -339,6 +371,7 @@ def misfit(arguments: argparse.Namespace) -> str:
         "consenting.consent": _unsaid,
         "making.provision": _unmade,
         "talking.talk": _unspoken,
+        "commands.mcp": _unserved,
     }
     return misfits[arguments.run](arguments) if arguments.run in misfits else ""
 
@@ -367,6 +400,12 @@ def _unspoken(arguments: argparse.Namespace) -> str:
     if (arguments.embed or arguments.terminal) and not arguments.companion:
         return f"--{'embed' if arguments.embed else 'terminal'} needs the id of a companion"
     return "--voice goes with --terminal" if arguments.voice and not arguments.terminal else ""
+
+
+def _unserved(arguments: argparse.Namespace) -> str:
+    """What only means something over HTTP."""
+    several = arguments.workers > 1 or arguments.stateless
+    return "--workers and --stateless go with --http" if several and not arguments.http else ""
 
 
 def _unsaid(arguments: argparse.Namespace) -> str:

@@ -31,7 +31,7 @@ from storykeeper_tools.provisioning.plan import Draft
 from storykeeper_tools.sessions import SignedUrl
 from storykeeper_tools.views import CompanionView
 
-from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text, warned
+from .commands import ENDED, LONGEST_WAIT, STILL_GOING, opened, print_json, print_text, warned
 from .orchestrating import mentioned, orchestrator, sayable, surroundings
 from .terminal import Person, Terminal, described, talking
 from .wiring import Storykeeper, wire
@@ -62,8 +62,7 @@ async def _from_plan(arguments: argparse.Namespace) -> int:
     async with opened(arguments, work=True) as keeper:
         terminal = Terminal(yes=arguments.yes)
         await _confirm_known(keeper, arguments.plan, terminal)
-        provision = keeper.companions.provision_companion
-        view = await provision(arguments.plan, LONGEST_WAIT, caller=terminal.caller)
+        view = await keeper.companions.provision(arguments.plan, LONGEST_WAIT, terminal.caller)
         return await _conclude(keeper, view, arguments)
 
 
@@ -147,7 +146,7 @@ async def _carry_out(
     if draft.writes and not joined and not await terminal.confirm(spends):
         exists = "what exists is unchanged" if draft.exists else NOTHING_MADE
         raise NeedsConfirm("the plan wasn't confirmed", exists=exists, next="say yes, or add --yes")
-    return await keeper.companions.provision_companion(draft.plan_id, LONGEST_WAIT, caller=terminal.caller)
+    return await keeper.companions.provision(draft.plan_id, LONGEST_WAIT, terminal.caller)
 
 
 async def _agreed(keeper: Storykeeper, draft: Draft, terminal: Terminal, given: ConsentBlock | None = None) -> None:
@@ -201,7 +200,8 @@ class Made:
     def json(self) -> dict[str, Any]:
         shown = _finished(self.view, *((self.link.signed_url, self.link.expires_at) if self.link else (None, None)))
         told = self.rehearsal and {key: self.rehearsal[key] for key in ("passed", "failed", "next")}
-        return {**shown, "rehearsal": told}
+        ended = [ENDED] if self.sandbox and self.link else []
+        return {**shown, "warnings": [*shown["warnings"], *ended], "rehearsal": told}
 
     def text(self) -> str:
         rehearsed = _rehearsed(self.view, self.rehearsal)

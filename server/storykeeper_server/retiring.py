@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from storykeeper_tools.errors import NeedsConfirm
-from storykeeper_tools.retirement import Retired
+from storykeeper_tools.views import Retired
 
 from .commands import LONGEST_WAIT, STILL_GOING, opened, print_json, print_text
 from .terminal import Terminal
@@ -27,8 +27,7 @@ async def retire(arguments: argparse.Namespace) -> int:
 
 async def _retire(keeper: Storykeeper, arguments: argparse.Namespace, confirm: str) -> Retired:
     caller = Terminal().caller
-    call = keeper.retirement.retire_companion
-    return await call(arguments.companion, arguments.action, confirm, LONGEST_WAIT, caller=caller)
+    return await keeper.retirement.retire(arguments.companion, arguments.action, confirm, LONGEST_WAIT, caller)
 
 
 def _command(told: Retired, arguments: argparse.Namespace) -> str:

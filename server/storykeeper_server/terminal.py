@@ -201,4 +201,8 @@ def talking(companion: str) -> str:
 def _console() -> Any:
     from rich.console import Console  # 20 ms that a server needn't wait for
 
-    return Console(stderr=True, soft_wrap=True)
+    class Heard(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would leave with 1
+
+    return Heard(stderr=True, soft_wrap=True)

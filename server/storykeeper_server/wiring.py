@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 
+from storykeeper_tools import reporting as reporting_settings
 from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
@@ -21,6 +22,7 @@ from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
 from storykeeper_tools.elevenlabs.hosts import address
 from storykeeper_tools.elevenlabs.link import Link
 from storykeeper_tools.elevenlabs.pace import Pace
+from storykeeper_tools.errors import BadInput
 from storykeeper_tools.files import Files, allow, private_folder
 from storykeeper_tools.interviews import Interviews
 from storykeeper_tools.knowledge_base import KnowledgeBase
@@ -55,7 +57,9 @@ from storykeeper_tools.provisioning.voiced import Voiced
 from storykeeper_tools.provisioning.worker import Carry, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
 from storykeeper_tools.rehearsals import Rehearsals
+from storykeeper_tools.reporting import Reporting
 from storykeeper_tools.retirement import Retirement
+from storykeeper_tools.revoking import Revoking
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
@@ -85,12 +89,14 @@ class Storykeeper:
     companions: Companions
     sessions: Sessions
     retirement: Retirement
+    revoking: Revoking
     rehearsals: Rehearsals
     elevenlabs: ElevenLabs
     engine: Engine
     ensure: Ensure
     ledger: Ledger
     interviews: Interviews
+    key: Callable[[], bytes]
 
     @asynccontextmanager
     async def running(self, *, work: bool = True) -> AsyncGenerator[None]:
@@ -121,6 +127,19 @@ def settings(more: Mapping[str, str] | None = None) -> Settings:
     return read({**os.environ, **(more or {})}, platformdirs.user_data_path("storykeeper"))
 
 
+def present(*names: str) -> dict[str, str]:
+    """What the environment says besides our settings, where it says something."""
+    return {name: os.environ[name].strip() for name in names if os.environ.get(name, "").strip()}
+
+
+def reporting() -> Reporting:
+    """What the environment says of log lines and collectors; what can't be meant is told with all other settings."""
+    try:
+        return reporting_settings.read(os.environ)
+    except BadInput:
+        return Reporting()
+
+
 def wire(
     settings: Settings,
     *,
@@ -141,7 +160,7 @@ def wire(
     source = firestore(settings)
     stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), Texts(readable, source), blobs)
     consents = Consents(ledger, key, settings.consent)
-    workspace = Workspace(settings.workspace, elevenlabs, ledger)
+    workspace = Workspace(settings.workspace, elevenlabs, ledger, embedded=settings.sandbox)
     usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
     if settings.requests_per_second:
         # A look and then a create may each have waited for a turn before the create left.
@@ -183,12 +202,14 @@ def wire(
         companions,
         sessions,
         retirement,
+        Revoking(engine, planner, workspace, voiced),
         rehearsals,
         elevenlabs,
         engine,
         ensure,
         ledger,
         Interviews(planner, stager),
+        key,
     )
 
 

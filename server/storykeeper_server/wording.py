@@ -17,7 +17,10 @@ _COMMANDS = (
         r"storykeeper retire \1 --\2 --confirm \3",
     ),
     (r"retire_companion\(companion=([^,)]+), action=(\w+)\)", r"storykeeper retire \1 --\2"),
-    (r"get_signed_url\(of=([^)]+)\) gives a URL to talk to it", r"storykeeper talk \1 opens a page to talk to it"),
+    (
+        r"get_signed_url\(of=([^)]+)\) gives a URL to talk to it(; in a terminal, `[^`]+` opens a page for that)?",
+        r"storykeeper talk \1 opens a page to talk to it",
+    ),
     (r"get_signed_url\(of=([^)]+)\)", r"storykeeper show \1 --link"),
     (r"rehearse_companion\(companion=([^)]+)\)", r"storykeeper rehearse \1"),
     (r"delete_resource deletes it", r"delete_resource, over MCP, deletes it"),
@@ -40,7 +43,7 @@ _COMMANDS = (
 _PATTERNS = [(re.compile(pattern), command) for pattern, command in _COMMANDS]
 # A command with what it is said of: ids, plans, options, and what stands behind those.
 _COMMAND = re.compile(
-    r"\bstorykeeper (?:provision|plan|chat|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp|talk|corrections)\b"
+    r"\bstorykeeper (?:provision|plan|chat|apply|list|show|interview|consent|export|rehearse|retire|verify|reconcile|worker|mcp|talk|corrections|doctor)\b"
     r"(?: (?:--confirm [\w-]+|--[a-z-]+|plan_\w+|(?:[a-z0-9]+-)+[0-9a-f]{4,}\b|(?:ID|TEXT|TOKEN|NUMBER)\b))*"
 )
 

@@ -2,8 +2,10 @@
 //
 // A step is one of the functions below, by its name: {click: "Talk"}, {shown: "Listening"}, {view: {width: 320, ...}}.
 
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { promisify } from "node:util";
 
 import { browse } from "./chromium.mjs";
 import { program } from "./program.mjs";
@@ -164,6 +166,11 @@ class Visitor {
   async permission(setting) {
     const browser = await this.page.browser().target().createCDPSession();
     await browser.send("Browser.setPermission", { permission: { name: "microphone" }, setting });
+  }
+
+  /** Whatever else is done meanwhile: a command of the keeper's. */
+  async keeper({ command: [program, ...given], env }) {
+    await promisify(execFile)(program, given, { env });
   }
 
   /** Whatever else changes meanwhile: a request that isn't the visitor's. */

@@ -14,7 +14,9 @@ from typing import Any
 
 import httpx
 
-KEYS = ("sandbox", "second")
+import canary
+
+KEYS = ("sandbox", canary.KEY)
 CREATES = {
     "voice": "/v1/voices/add",
     "document": "/v1/convai/knowledge-base/text",

@@ -13,6 +13,7 @@ import anyio
 import pytest
 from mcp.types import ElicitRequestFormParams, ElicitResult
 
+import canary
 from conversations import Conversation, conversing, environ, slots
 from judged import build, served
 from storykeeper_orchestrator.hearing import Ear
@@ -228,7 +229,7 @@ async def test_a_rehearsal_that_cannot_be_held_is_a_warning(tmp_path: Path) -> N
     """What was made stays made, and is told."""
     fault = "POST /v1/convai/agents/{agent_id}/simulate-conversation 403"
     async with (
-        serving(sandbox(State(None), faults=[fault])) as url,
+        serving(sandbox(State(None), keys=canary.KEYS, faults=[fault])) as url,
         conversing(url, tmp_path, ROOT / "examples") as conversation,
     ):
         await conversation.make(AGREED, visitors="family", confirm=True)
@@ -240,7 +241,7 @@ async def test_a_rehearsal_that_cannot_be_held_is_a_warning(tmp_path: Path) -> N
 async def test_a_parked_run_says_what_it_waits_for_and_goes_on(tmp_path: Path) -> None:
     """Said again once there are credits, it is the same run: one voice."""
     async with (
-        serving(sandbox(State(None), faults=["POST /v1/voices/add 402 x1"])) as url,
+        serving(sandbox(State(None), keys=canary.KEYS, faults=["POST /v1/voices/add 402 x1"])) as url,
         conversing(url, tmp_path, ROOT / "examples") as conversation,
     ):
         await conversation.make(AGREED, visitors="family", confirm=True)

@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from judged import served
+from judged import build, served
 from scripted.models import Script, call
 from scripted.talk import EXAMPLES, environ, rows, talking
-from storykeeper_server.sandbox.app import build
 from storykeeper_server.sandbox.state import State
 
 pytestmark = pytest.mark.anyio

@@ -12,6 +12,10 @@ from storykeeper_tools.errors import Conflict, NeedsConfirm, NeedsConsent, Story
 
 NEXTS = [
     ("get_signed_url(of=dorothy-7f3a) gives a URL to talk to it", "to talk with it, say: a link for dorothy-7f3a"),
+    (
+        "get_signed_url(of=dorothy-7f3a) gives a URL to talk to it; in a terminal, `storykeeper talk dorothy-7f3a --sandbox` opens a page for that",
+        "to talk with it, say: a link for dorothy-7f3a",
+    ),
     ("retire_companion(companion=d-7f3a, action=resume) lets people talk to it again", "say: resume d-7f3a"),
     ("retire_companion(companion=d-7f3a, action=forget) deletes it for good", "say: forget d-7f3a"),
     ("rehearse_companion(companion=d-7f3a) asks it what visitors may ask", "say: rehearse d-7f3a"),

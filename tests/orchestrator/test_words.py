@@ -18,6 +18,7 @@ from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
+import canary
 from conversations import Conversation, environ, slots
 from storykeeper_orchestrator import build_app
 from storykeeper_orchestrator.answers import is_name, taken_back, yes_or_no
@@ -395,7 +396,7 @@ async def test_what_needs_no_plan_is_refused_at_once(sandbox_url: str, tmp_path:
 async def test_what_was_begun_and_waits_says_for_whom(tmp_path: Path) -> None:
     """And how it goes on."""
     async with (
-        serving(sandbox(State(None), faults=["POST /v1/voices/add 403"])) as url,
+        serving(sandbox(State(None), keys=canary.KEYS, faults=["POST /v1/voices/add 403"])) as url,
         scripted(url, tmp_path, make(audience="family")) as talk,
     ):
         await talk.make("Make it.", consent="yes", confirm=True)

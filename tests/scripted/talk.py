@@ -15,6 +15,7 @@ from google.adk.runners import Runner
 from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
+import canary
 from storykeeper_orchestrator import build_app
 from storykeeper_orchestrator.toolbox import Toolbox
 
@@ -72,7 +73,7 @@ class Talk:
 
 def environ(url: str, home: Path, files: Path = EXAMPLES, **more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    account = {"ELEVENLABS_API_KEY": "sandbox", "STORYKEEPER_ELEVENLABS_URL": url}
+    account = {"ELEVENLABS_API_KEY": canary.KEY, "STORYKEEPER_ELEVENLABS_URL": url}
     return {**kept, **account, "STORYKEEPER_HOME": str(home), "STORYKEEPER_FILES": str(files), **more}
 
 

@@ -21,6 +21,7 @@ import jsonschema
 import pytest
 import yaml
 
+import canary
 import sounds
 from judged import build, served
 from storykeeper_server.sandbox.state import State
@@ -54,7 +55,7 @@ class Place:
         kept = {name: os.environ[name] for name in names if name in os.environ}
         url = str(self.http.base_url).rstrip("/")
         ours = {"STORYKEEPER_HOME": str(self.root / "home"), "STORYKEEPER_ELEVENLABS_URL": url}
-        return {**kept, **ours, "ELEVENLABS_API_KEY": "sandbox"}
+        return {**kept, **ours, "ELEVENLABS_API_KEY": canary.KEY}
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "storykeeper_server", *arguments]

@@ -63,6 +63,18 @@ async def test_help_and_version_need_nothing(storykeeper: Any) -> None:
     assert all(command in help.out for command in ("provision", "plan", "list", "show", "mcp", "sandbox"))
 
 
+async def test_whoever_follows_the_work_may_leave_early(tmp_path: Path) -> None:
+    """As with `2>&1 | head`: what tells how far it came is heard by nobody, and that is no defect either."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "STORYKEEPER_HOME": str(tmp_path / "state")}
+    spec = str(EXAMPLE / "companion.yaml")
+    command = [sys.executable, "-m", "storykeeper_server", "provision", spec, "--yes", "--sandbox"]
+    async with await anyio.open_process(command, env=environ, stdout=writes, stderr=writes) as process:
+        os.close(writes)
+    assert process.returncode == 141
+
+
 async def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path) -> None:
     """As with `| head`: nothing is said of it."""
     reads, writes = os.pipe()
@@ -323,6 +335,7 @@ async def test_a_plan_is_carried_out_by_its_id(storykeeper: Any) -> None:
     assert (without_consent.code, "needs_consent" in without_consent.err) == (3, True)
     assert (again.code, again.json["status"]) == (0, "done"), again.err
     assert shown.json["signed_url"].startswith("ws")
+    assert any("the sandbox ended" in warning for warning in shown.json["warnings"])
 
 
 async def test_a_worker_that_could_do_nothing_says_so(storykeeper: Any, sandbox_url: str) -> None:

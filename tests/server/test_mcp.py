@@ -21,7 +21,7 @@ from mcp.types import INVALID_PARAMS, ElicitResult
 from judge import Judge
 from stage import EXAMPLE, Stage, open_stage
 from storykeeper_server.mcp.app import build
-from storykeeper_server.wiring import offered
+from storykeeper_server.wiring import COMPANION_TOOLS, offered
 from storykeeper_tools.account import Quota
 from storykeeper_tools.catalogue import Tool
 
@@ -41,8 +41,8 @@ def server(stage: Stage, **settings: Any) -> MCPServer[None]:
     return build(offered(chosen, stage.keeper.tools), running, "0.1.0")
 
 
-async def listed(stage: Stage) -> list[dict[str, Any]]:
-    async with Client(server(stage)) as client:
+async def listed(stage: Stage, **settings: Any) -> list[dict[str, Any]]:
+    async with Client(server(stage, **settings)) as client:
         return [t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in (await client.list_tools()).tools]
 
 
@@ -82,6 +82,8 @@ async def test_what_spends_or_mints_is_not_called_reading(stage: Stage) -> None:
         "get_companion",
         "list_companions",
     }
+    taking = {name for name, hint in hints.items() if hint["destructiveHint"]}
+    assert taking == {"update_agent", "provision_companion", "retire_companion", "delete_resource"}
     assert {name for name, hint in hints.items() if not hint["openWorldHint"]} == {
         "inspect_recording",
         "list_companions",
@@ -99,6 +101,13 @@ async def test_a_server_can_offer_less(stage: Stage) -> None:
         assert "clone_voice" not in {tool.name for tool in (await client.list_tools()).tools}
 
 
+async def test_what_a_companion_needs_is_a_shorter_list(stage: Stage) -> None:
+    """At most 10,000 characters: it is read again in every conversation."""
+    tools = await listed(stage, tools="companion")
+    assert len(tools) == len(COMPANION_TOOLS)
+    assert len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False)) <= 10_000
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize(
     ("name", "arguments", "told"),
@@ -107,10 +116,46 @@ async def test_a_server_can_offer_less(stage: Stage) -> None:
         (
             "plan_companion",
             {"spec": {**SPEC, "langauge": "en"}},
-            "unknown_argument · there is no argument spec.langauge",
+            "unknown_argument · there is no argument spec.langauge; did you mean spec.language?",
         ),
+        ("get_agent", {"agentid": "x"}, "unknown_argument · there is no argument agentid; did you mean agent_id?"),
+        (
+            "plan_companion",
+            {"spec": {**SPEC, "voice": {"sped": 1}, "subject": {"name": "D", "relaton": "x"}}},
+            "unknown_argument · there is no argument spec.subject.relaton, spec.voice.sped; did you mean spec.subject.relation, spec.voice.speed?",
+        ),
+        (
+            "get_agent",
+            {"hunter2 · \n": "x"},
+            "unknown_argument · there is no argument of that name; it takes agent_id · ",
+        ),
+        (
+            "plan_companion",
+            SPEC,
+            "unknown_argument · there is no argument subject, recordings; did you mean spec.subject, spec.recordings?",
+        ),
+        (
+            "plan_companion",
+            {"spec": {"name": "D", "recordings": ["a.wav"]}},
+            "unknown_argument · there is no argument spec.name; did you mean spec.subject.name?",
+        ),
+        ("list_companions", {"hunter2": 1}, "unknown_argument · there is no argument hunter2; it takes none · "),
+        ("plan_companion", {"spec": {**SPEC, "voice": {"speed": "1"}}}, "bad_input · spec.voice.speed"),
+        ("provision_companion", {"plan_id": "x", "wait_seconds": "2"}, "bad_input · wait_seconds"),
+        ("provision_companion", {"plan_id": "x", "wait_seconds": True}, "bad_input · wait_seconds"),
+        ("clone_voice", {"name": "A", "recordings": [], "remove_background_noise": 1}, "bad_input · "),
         ("plan_companion", {}, "bad_input · give either a spec, or a companion and its changes"),
         ("plan_companion", {"spec": {**SPEC, "voice": {"speed": 9}}}, "bad_input · spec.voice.speed"),
+        (
+            "plan_companion",
+            {"companion": "x", "changes": {"voice": {"speed": 9}}},
+            "bad_input · changes.voice.speed: Input should be less than or equal to 1.2, or Input should be 'slower' or 'faster' · ",
+        ),
+        (
+            "plan_companion",
+            {"spec": {**SPEC, "language": "english"}},
+            "bad_input · spec.language: It should be two small letters, such as en · ",
+        ),
         ("provision_companion", {"plan_id": "x", "wait_seconds": float("nan")}, "bad_input · wait_seconds"),
         ("provision_companion", {"plan_id": "plan_unknown"}, "not_found · there is no such plan"),
         ("get_agent", {"agent_id": "../../v1/user"}, "bad_input · that is not an id"),
@@ -134,11 +179,19 @@ async def test_refusals_are_results_that_say_what_to_do(
 
 
 async def test_text_that_is_no_text_is_answered(stage: Stage) -> None:
-    """Half a surrogate pair can't be written back; it is refused, and the server lives."""
+    """Half a surrogate pair can't be written back; what is no JSON at all only comes from within. The server lives."""
     tools = {tool.name: tool for tool in server(stage)._tool_manager.list_tools()}  # the only way in for such bytes
     result = await tools["get_agent"].run({"agent_id": "\ud800"}, Context())
-    assert result.is_error
-    assert "valid Unicode" in result.content[0].text
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    deep = await tools["get_agent"].run({"agent_id": nested}, Context())
+    endless = await tools["get_agent"].run({"agent_id": 10**5000}, Context())  # which Python itself doesn't write down
+    told = [each.content[0].text for each in (result, deep, endless)]
+    assert [each.is_error for each in (result, deep, endless)] == [True] * 3
+    assert "valid Unicode" in told[0]
+    assert told[1].startswith("bad_input · an argument is nested too deeply")
+    assert told[2].startswith("internal · something broke inside Storykeeper")
 
 
 async def test_input_is_never_repeated(stage: Stage) -> None:
@@ -165,7 +218,10 @@ async def test_a_host_that_can_ask_is_asked_for_consent(stage: Stage, mode: Any)
 
     async def answer(context: Any, params: Any) -> ElicitResult:
         asked.append(params.message)
-        return ElicitResult(action="accept", content={"agree": True, "kind": "self", "granted_by": "Dorothy"})
+        answers = {"agree": True, "kind": "self", "granted_by": "Dorothy", "confirm": True}
+        return ElicitResult(
+            action="accept", content={field: answers[field] for field in params.requested_schema["properties"]}
+        )
 
     async with Client(server(stage), mode=mode, elicitation_callback=answer) as client:
         plan = (await client.call_tool("plan_companion", {"spec": SPEC})).structured_content
@@ -173,7 +229,8 @@ async def test_a_host_that_can_ask_is_asked_for_consent(stage: Stage, mode: Any)
         made = await client.call_tool("provision_companion", {"plan_id": plan["plan_id"]})
     assert made.structured_content is not None, made
     assert made.structured_content["status"] == "done"
-    assert asked == ["May the voice of Dorothy be cloned for a private memory companion? Who agrees?"]
+    assert asked[0] == "May the voice of Dorothy be cloned for a private memory companion? Who agrees?"
+    assert [question.split()[0] for question in asked] == ["May", "Carry"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -203,7 +260,7 @@ async def test_where_only_a_person_counts_an_attestation_is_none(judge: Judge, t
     recordings = SPEC["recordings"]
 
     async def answer(context: Any, params: Any) -> ElicitResult:
-        return ElicitResult(action="accept", content={"agree": True})
+        return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], True))
 
     async with open_stage(judge, tmp_path, settings={"consent": "elicit"}) as stage:
         said = {"name": "Dorothy", "recordings": recordings, "kind": "self", "granted_by": "Dorothy"}
@@ -290,7 +347,7 @@ async def test_over_http_it_serves_this_machine(tmp_path: Path, free_tcp_port: i
     open_to_all = [*command[:-1], "0.0.0.0:8000"]
     refused = await anyio.run_process(open_to_all, env=environ(tmp_path), check=False)
     assert refused.returncode == 4
-    assert b"loopback address" in refused.stderr
+    assert b"on your bill" in refused.stderr
 
 
 async def listening(port: int) -> None:

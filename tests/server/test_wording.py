@@ -25,6 +25,10 @@ SNAPSHOT = Path(__file__).parent / "tools.json"
             "get_signed_url(of=ann-1a2b) gives a URL to talk to it",
             "storykeeper talk ann-1a2b opens a page to talk to it",
         ),
+        (
+            "Next: get_signed_url(of=ann-1a2b) gives a URL to talk to it; in a terminal, `storykeeper talk ann-1a2b` opens a page for that",
+            "Next: storykeeper talk ann-1a2b opens a page to talk to it",
+        ),
         ("retire_companion(companion=ann-1, action=resume) ends it", "storykeeper retire ann-1 --resume ends it"),
         (
             "retire_companion(companion=ann-1, action=forget, confirm=x_1) within",
@@ -62,6 +66,10 @@ def test_calls_become_commands(said: str, commands: str) -> None:
         ("say storykeeper book notes/ first", "say storykeeper book notes/ first"),
         (
             "get_signed_url(of=ann-1a2b) gives a URL to talk to it",
+            "storykeeper talk ann-1a2b --sandbox opens a page to talk to it",
+        ),
+        (
+            "get_signed_url(of=ann-1a2b) gives a URL to talk to it; in a terminal, `storykeeper talk ann-1a2b --sandbox` opens a page for that",
             "storykeeper talk ann-1a2b --sandbox opens a page to talk to it",
         ),
         (

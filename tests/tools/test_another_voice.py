@@ -479,7 +479,7 @@ async def test_taking_the_old_consent_back_silences_both_voices(stage: Stage) ->
     [(old, _)] = stage.keeper.companions.consents.standing(view.companion)
     reader = await stage.call("create_agent", name="A reader", voice_id=view.voice_id)
     await recast(stage.keeper)
-    await stage.keeper.retirement.revoke(old.id, 20)
+    await stage.keeper.revoking.revoke(old.id, 20)
     for of in (view.companion, reader.agent_id):
         with pytest.raises(NeedsConsent):
             await stage.call("get_signed_url", of=of)
@@ -491,7 +491,7 @@ async def test_taking_the_old_consent_back_closes_the_companion(stage: Stage) ->
     view = await first(stage.keeper)
     [(old, _)] = stage.keeper.companions.consents.standing(view.companion)
     await recast(stage.keeper)
-    await stage.keeper.retirement.revoke(old.id, 20)
+    await stage.keeper.revoking.revoke(old.id, 20)
     with pytest.raises(NeedsConsent):
         await stage.call("get_signed_url", of=view.companion)
 

@@ -153,11 +153,33 @@ async def test_it_is_told_when_a_companion_changed_since_it_was_rehearsed(stage:
         return [warning for warning in view.warnings if "rehears" in warning]
 
     view = await made(stage, wish(stage.home, LIVES["en"]))
-    assert warned_of(await warned()) == f"it was never rehearsed: rehearse_companion(companion={view.companion})"
+    assert warned_of(await warned()) == f"not rehearsed yet: rehearse_companion(companion={view.companion})"
     await stage.call("rehearse_companion", companion="Dorothy")
     assert await warned() == []
     await made(stage, wish(stage.home, LIVES["en"], wishes="slowly"))
     assert warned_of(await warned()).startswith("it changed since it was last rehearsed")
+
+
+async def test_how_the_last_rehearsal_went_is_told_in_a_line(stage: Stage) -> None:
+    """By the ledger, in words alone; that there was none, too, also of a companion that rests."""
+
+    async def told() -> list[str]:
+        view = await stage.call("get_companion", companion="Dorothy")
+        assert "rehearsed" not in view.model_dump()
+        return [line for line in str(view).splitlines() if line.startswith(("rehearsal: ", "not rehearsed yet"))]
+
+    await made(stage, wish(stage.home, LIVES["en"]))
+    assert len(await told()) == 1
+    await stage.call("retire_companion", companion="Dorothy", action="pause")
+    assert await told() == ["not rehearsed yet"]
+    await stage.call("retire_companion", companion="Dorothy", action="resume")
+    done = await stage.call("rehearse_companion", companion="Dorothy")
+    line = f"rehearsal: {done.passed} of {len(done.answers)} answers passed, {done.at[:10]}"
+    assert await told() == [line]
+    await made(stage, wish(stage.home, LIVES["en"], wishes="slowly"))
+    assert await told() == [line]
+    await stage.call("retire_companion", companion="Dorothy", action="pause")
+    assert await told() == [line]
 
 
 def warned_of(warnings: Sequence[str]) -> str:

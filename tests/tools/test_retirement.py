@@ -32,7 +32,7 @@ from storykeeper_tools.provisioning import wanted
 from storykeeper_tools.provisioning.confirms import LIFETIME, Confirms
 from storykeeper_tools.provisioning.ensure import Direct
 from storykeeper_tools.provisioning.tree import at
-from storykeeper_tools.retirement import Retired
+from storykeeper_tools.views import Retired
 
 pytestmark = pytest.mark.anyio
 USUAL = Switches()

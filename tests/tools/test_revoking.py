@@ -81,7 +81,7 @@ async def test_a_revocation_closes_every_door_at_once(open_service: Callable[...
     """Here and at the service; nothing is planned, made, changed, resumed or recorded for it any more."""
     async with open_service().process() as keeper:
         view = await made(keeper)
-        told = await keeper.retirement.revoke("Dorothy", 20)
+        told = await keeper.revoking.revoke("Dorothy", 20)
         stored = (await keeper.elevenlabs.agent(view.agent_id)).model_dump()
         refused = [
             ("get_signed_url", {"of": view.companion}),
@@ -115,7 +115,7 @@ async def test_what_is_being_made_stops_at_its_next_request(stage: Stage) -> Non
     stage.faults.inner = held = Held(stage.faults.inner, "/v1/voices/add", "POST")
     run = asyncio.create_task(stage.call("provision_companion", plan_id=plan.plan_id))
     await held.came.wait()
-    told = await stage.keeper.retirement.revoke(plan.companion, 20)
+    told = await stage.keeper.revoking.revoke(plan.companion, 20)
     held.go_on.set()
     await run
     assert told.status == "revoked"
@@ -127,7 +127,7 @@ async def test_a_service_that_is_away_is_told_when_it_is_back(open_service: Call
     service = open_service("GET /v1/convai/agents/{agent_id} 503 x2 skip=1")
     async with service.process() as keeper:
         view = await made(keeper)
-        told = await keeper.retirement.revoke("Dorothy", 20)
+        told = await keeper.revoking.revoke("Dorothy", 20)
         companion = keeper.ledger.companion(view.companion)
         assert companion
         run = keeper.engine.look(closing(companion.id, companion.marker).plan_id)
@@ -140,7 +140,7 @@ async def test_a_service_that_is_away_is_told_when_it_is_back(open_service: Call
     async with service.process(work=False) as keeper:
         keeper.engine.runs.update(run, again_at=0.0)  # a minute later
     async with service.process() as keeper:
-        again = await keeper.retirement.revoke("Dorothy", 20)
+        again = await keeper.revoking.revoke("Dorothy", 20)
         stored = (await keeper.elevenlabs.agent(view.agent_id)).model_dump()
     assert again.status == "revoked"
     assert at(stored, "platform_settings.call_limits.daily_limit") == 0
@@ -156,7 +156,7 @@ async def test_an_agent_that_may_yet_show_up_is_waited_for_but_not_for_ever(
         companion = keeper.ledger.companion(draft.companion)
         assert companion
         keeper.ledger.intend(Resource(marker=companion.marker, kind="agent", intended_at=time.time() + ahead))
-        told = await keeper.retirement.revoke("Dorothy", 20)
+        told = await keeper.revoking.revoke("Dorothy", 20)
     assert told.status == "revoked"
 
 
@@ -165,7 +165,7 @@ async def test_after_forgetting_a_new_consent_begins_anew(open_service: Callable
     service = open_service()
     async with service.process() as keeper:
         view = await made(keeper)
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         shown = await call(keeper, "retire_companion", companion="Dorothy", action="forget")
         gone = await call(keeper, "retire_companion", companion="Dorothy", action="forget", confirm=shown.confirm)
         assert keeper.ledger.consents(view.companion) == []
@@ -180,7 +180,7 @@ async def test_the_journal_tells_of_consents_by_ids_and_hashes_only(open_service
     """Given, and taken back: no name, no words."""
     async with open_service().process() as keeper:
         draft = await planned(keeper)
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         companion = keeper.ledger.companion(draft.companion)
         assert companion
         told = [entry for entry in keeper.ledger.journal.entries(companion.marker) if entry.kind == "consent"]
@@ -197,7 +197,7 @@ async def test_what_has_no_record_can_be_taken_back_too(open_service: Callable[.
     async with open_service().process() as keeper:
         draft = await planned(keeper)
         keeper.ledger.database.query("DELETE FROM consents")
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         with pytest.raises(NeedsConsent, match="taken back"):
             await call(keeper, "provision_companion", plan_id=draft.plan_id)
 
@@ -210,7 +210,7 @@ async def test_the_same_sound_on_its_own_is_taken_back_with_it(open_service: Cal
         await planned(keeper)
         for name in ("Dorothy", "Ruth"):
             await call(keeper, "record_consent", name=name, kind="self", granted_by=name, **sounds)
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         with pytest.raises(NeedsConsent):
             await call(keeper, "clone_voice", name="Dorothy", **sounds)
         heard = await sound(service)
@@ -222,9 +222,9 @@ async def test_taking_back_twice_is_taking_back_once(open_service: Callable[...,
     """The time of the first stays."""
     async with open_service().process() as keeper:
         draft = await planned(keeper)
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         before = keeper.ledger.consents(draft.companion)
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         assert keeper.ledger.consents(draft.companion) == before
 
 
@@ -236,7 +236,7 @@ async def test_a_voice_that_was_taken_back_speaks_through_no_agent(open_service:
         library = (await keeper.elevenlabs.voices(category="premade")).voices[0].voice_id
         before = (await call(keeper, "create_agent", name="Second door", voice_id=view.voice_id)).agent_id
         other = (await call(keeper, "create_agent", name="Reader", voice_id=library)).agent_id
-        await keeper.retirement.revoke("Dorothy", 20)
+        await keeper.revoking.revoke("Dorothy", 20)
         limits = [at((await keeper.elevenlabs.agent(id)).model_dump(), LIMITS) for id in (before, other)]
         refused = [
             ("create_agent", {"name": "Third door", "voice_id": view.voice_id}),
@@ -266,7 +266,7 @@ async def test_what_somebody_changes_at_the_service_opens_no_voice(stage: Stage)
     voice = (await stage.call("provision_companion", plan_id=plan.plan_id)).voice_id
     library = (await stage.keeper.elevenlabs.voices(category="premade")).voices[0].voice_id
     reader = (await stage.call("create_agent", name="Reader", voice_id=library)).agent_id
-    await stage.keeper.retirement.revoke(plan.companion, 20)
+    await stage.keeper.revoking.revoke(plan.companion, 20)
     await stage.in_the_dashboard(reader, {"conversation_config": {"tts": {"voice_id": voice}}})
     with pytest.raises(NeedsConsent, match="taken back"):
         await stage.call("get_signed_url", of=reader)
@@ -286,7 +286,7 @@ async def test_a_consent_for_a_voice_on_its_own_is_taken_back_and_erased(
         consent = await call(keeper, "record_consent", kind="self", granted_by="Dorothy", **said)
         voice = (await call(keeper, "clone_voice", **said)).voice_id
         agent = (await call(keeper, "create_agent", name="Dorothy", voice_id=voice)).agent_id
-        told = await keeper.retirement.revoke({"consent": consent.consent_id, "voice": voice}[by], 20)
+        told = await keeper.revoking.revoke({"consent": consent.consent_id, "voice": voice}[by], 20)
         stored = (await keeper.elevenlabs.agent(agent)).model_dump()
         for tool, arguments in (
             ("get_signed_url", {"of": agent}),
@@ -314,7 +314,7 @@ async def test_a_consent_under_which_nothing_was_made_is_erased_by_its_id(open_s
     said = {"name": "Dorothy", "recordings": ["voice.mp3"], "kind": "self", "granted_by": "Dorothy"}
     async with open_service().process() as keeper:
         id = (await call(keeper, "record_consent", **said)).consent_id
-        told = await keeper.retirement.revoke(id, 20)
+        told = await keeper.revoking.revoke(id, 20)
         shown = await call(keeper, "delete_resource", id=id)
         gone = await call(keeper, "delete_resource", id=id, confirm=shown.confirm)
         assert keeper.ledger.consents(None) == []

@@ -84,6 +84,19 @@ async def test_the_same_content_is_one_document(stage: Stage, tmp_path: Path) ->
     assert len(both.documents) == 1
 
 
+async def test_documents_are_listed_by_their_titles(stage: Stage) -> None:
+    """Ours without the marker in their names; others' as they are, though they begin like one."""
+    ours = (await stage.call("upload_knowledge_base", text="Born in Cork.", title="Family and Sundays")).documents[0]
+    other = await stage.keeper.elevenlabs.add_text("keep-going notes", "Run.")
+    found = await stage.call("list_knowledge_base")
+    assert str(found).splitlines() == [
+        f"{other.id} 'keep-going notes' (text)",
+        f"{ours.id} 'Family and Sundays' (text) (ours)",
+    ]
+    assert [document.name for document in found.documents] == ["keep-going notes", ours.name]
+    assert ours.name.startswith("keep-")
+
+
 async def test_a_long_text_is_split_and_never_cut(stage: Stage) -> None:
     """All parts together are the text."""
     text = "".join(f"Paragraph {n} about the bakery.\n\n" for n in range(4000))
@@ -182,12 +195,24 @@ async def test_only_what_we_made_is_changed_or_opened(stage: Stage) -> None:
         await stage.call("update_agent", agent_id=stranger, name="Y")
     with pytest.raises(WrongKind):
         await stage.call("update_agent", agent_id=voice, name="Y")
+    with pytest.raises(WrongKind, match="of a voice, not of an agent"):
+        await stage.call("get_agent", agent_id=voice)
     with pytest.raises(BadInput, match="nothing to change"):
         await stage.call("update_agent", agent_id=agent_id)
     with pytest.raises(NotFound):
         await stage.call("get_signed_url", of=stranger)
     with pytest.raises(WrongKind):
         await stage.call("get_conversation_token", of=voice)
+
+
+async def test_a_companion_is_not_looked_for_among_agents(stage: Stage) -> None:
+    """Its id in an agent's place is told from what nobody made; the answer says where its agent's id is."""
+    spec = Wish.model_validate({"subject": {"name": "Dorothy"}, "recordings": [RECORDING]})
+    companion = (await stage.call("plan_companion", spec=spec)).companion
+    for tool in ("get_agent", "update_agent"):
+        with pytest.raises(WrongKind, match=f"get_companion.companion={companion}. tells"):
+            await stage.call(tool, agent_id=companion)
+    assert stage.faults.sent("GET", f"/v1/convai/agents/{companion}") == 0
 
 
 async def test_credentials_are_minted_with_their_expiry(stage: Stage) -> None:
@@ -235,8 +260,9 @@ async def test_provisioning_asks_a_person_for_the_consent_that_is_missing(stage:
     heir = Person(agree=True, kind="executor_or_heir", granted_by="Ann")
     with pytest.raises(NeedsConsent):
         await stage.call("provision_companion", plan_id=plan.plan_id, caller=heir)
-    herself = Person(agree=True, kind="self", granted_by="Dorothy")
+    herself = Person(agree=True, kind="self", granted_by="Dorothy", confirm=True)
     assert (await stage.call("provision_companion", plan_id=plan.plan_id, caller=herself)).status == "done"
+    assert [plan.plan_id in question for question in herself.asked] == [False, True]
 
 
 async def test_a_consent_of_ones_own_is_given_by_oneself(stage: Stage) -> None:

@@ -128,6 +128,7 @@ class Agents:
 
     async def get_agent(self, agent_id: str) -> AgentView:
         """One agent's whole configuration."""
+        self._refuse_others(agent_id)
         return view(await self.elevenlabs.agent(agent_id))
 
     async def create_agent(
@@ -239,12 +240,20 @@ class Agents:
 
     def _ours(self, agent_id: str) -> Resource:
         """Only what this workspace made is changed."""
+        self._refuse_others(agent_id)
         known = self.ledger.by_remote_id(agent_id)
         if known is None:
             raise NotFound("no agent with that id was made by this workspace", exists="nothing was changed")
-        if known.kind != "agent":
-            raise WrongKind(f"that is the id of a {known.kind}, not of an agent", exists="nothing was changed")
         return known
+
+    def _refuse_others(self, id: str) -> None:
+        """What is known to be something else isn't looked for among agents."""
+        known = self.ledger.by_remote_id(id)
+        if known and known.kind != "agent":
+            raise WrongKind(f"that is the id of a {known.kind}, not of an agent", exists="nothing was changed")
+        if self.ledger.companion(id):
+            next = f"get_companion(companion={id}) tells the id of its agent"
+            raise WrongKind("that is the id of a companion, not of an agent", exists="nothing was changed", next=next)
 
     def _free(self, agent_id: str) -> Resource:
         """One of ours with which nothing else is being done. Raises Busy."""

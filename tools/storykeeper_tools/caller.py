@@ -12,6 +12,10 @@ Wait = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False), WithJsonSchema
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
+class Interrupted(BaseException):
+    """Not an error: the call ends here, and starts again once a person has answered."""
+
+
 class Declined(Exception):
     """A person was asked and did not say yes: something else than having nobody to ask."""
 

@@ -28,6 +28,7 @@ class Tool:
     title: str
     effect: Effect
     spends: str = ""
+    replaces: bool = False  # what a change no longer needs is taken away
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ def catalogue(
         Tool(sessions.get_conversation_token, "Get a conversation token", "mints"),
         Tool(companions.record_consent, "Record a consent", "writes here"),
         Tool(companions.plan_companion, "Plan a companion", "writes here"),
-        Tool(companions.provision_companion, "Provision a companion", "creates", spends="a voice slot"),
+        Tool(companions.provision_companion, "Provision a companion", "creates", spends="a voice slot", replaces=True),
         Tool(companions.get_companion, "Get a companion", "reads"),
         Tool(companions.list_companions, "List companions", "reads here"),
         Tool(rehearsals.rehearse_companion, "Rehearse a companion", "writes here", spends="a few credits"),

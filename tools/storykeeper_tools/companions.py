@@ -18,6 +18,7 @@ from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
 from .errors import BadInput, Conflict, MissingPermission, UpstreamError, from_row
+from .provisioning import goahead
 from .provisioning.consents import Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
@@ -34,6 +35,7 @@ from .provisioning.staging import Staged, Stager
 from .provisioning.texts import Base
 from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
+from .telemetry import spanned
 from .views import (
     CompanionList,
     CompanionRow,
@@ -63,6 +65,7 @@ class Companions:
     workspace: Workspace
     rehearsed: Rehearsed
 
+    @spanned("plan")
     async def plan_companion(
         self,
         spec: Wish | None = None,
@@ -180,6 +183,29 @@ class Companions:
         self, plan_id: str, wait_seconds: Wait = 45, *, caller: Caller = NOBODY
     ) -> CompanionView:
         """Run a plan: voice, documents, agent. Said again, it joins the run; nothing is made twice."""
+        plan, _ = self.planner.current(plan_id)
+        if not self.consents.covering(about_plan(plan)):
+            await self.consents.ask(about_plan(plan), caller)
+        await self._confirm(plan_id, caller)
+        return await self.provision(plan_id, wait_seconds, caller)
+
+    async def _confirm(self, plan_id: str, caller: Caller) -> None:
+        """A person's yes to what it spends and does. What is going on, or goes on by itself, has had it."""
+        plan, companion = self.planner.current(plan_id)
+        run = self.engine.look(plan_id)
+        going = run is not None and (run.state in UNFINISHED or run.again_at is not None)
+        if going or (companion.plan_id == plan_id and self.planner.finished(companion)):
+            return
+        before = self.planner.ledger.plan(companion.plan_id) if companion.plan_id != plan_id else None
+        doubts, notes = self.planner.kept_doubts(plan), self.workspace.notes
+        question = goahead.provisioning(plan, self.planner.made(companion), before, doubts, notes)
+        if question:
+            await self.workspace.check_once()  # nobody is asked for what can't be done
+            await goahead.spend(question, caller, self.consents.policy, f"`storykeeper provision --plan {plan_id}`")
+
+    @spanned("provision")
+    async def provision(self, plan_id: str, wait_seconds: float, caller: Caller = NOBODY) -> CompanionView:
+        """The same for a command, which has asked the person itself what it spends."""
         plan, companion = self.planner.current(plan_id)
         if not self.consents.covering(about_plan(plan)):
             await self.consents.ask(about_plan(plan), caller)
@@ -207,7 +233,7 @@ class Companions:
         """What is to be known before anybody talks to it; then a rehearsal comes first."""
         doubts = self.rehearsed.doubts(companion.marker, companion.id, agent)
         if doubts:
-            view.next = f"rehearse_companion(companion={companion.id}) asks it what visitors may ask"
+            view.next = f"rehearse_companion(companion={companion.id}) asks it what visitors may ask; then {view.next}"
         return doubts
 
     async def get_companion(self, companion: Which, about: Annotated[str, Field(max_length=200)] = "") -> CompanionView:
@@ -216,8 +242,11 @@ class Companions:
         view = self._view(known, self.engine.look(known.plan_id))
         live = await observe(self.elevenlabs, self.planner.made(known))
         view.warnings += self.planner.drift(known, live)
+        view.rehearsed = self.rehearsed.last(known.marker)
         if view.status == "done":
             view.warnings += self._look_ahead(view, known, live.agent)
+        elif view.agent_id and not view.rehearsed:
+            view.rehearsed = "not rehearsed yet"
         if about:
             plan = self.planner.ledger.plan(known.plan_id)
             view.memories = await anyio.to_thread.run_sync(self._about, plan, about) if plan else []
@@ -268,7 +297,7 @@ class Companions:
             ],
             next=forgetting(companion)
             if self.planner.ledger.revoked(companion.id)
-            else following(status, companion, run),
+            else following(status, companion, run, self.workspace.talking(companion.id)),
         )
 
     def _lapsed(self, companion: Companion) -> list[str]:

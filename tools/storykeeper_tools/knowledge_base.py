@@ -12,20 +12,24 @@ from .caller import NOBODY, Caller
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Document
 from .errors import BadInput
-from .provisioning.ensure import Direct, Ensure
+from .provisioning.ensure import Direct, Ensure, title
 from .provisioning.kinds import WantedDocument
+from .provisioning.marked import is_ours
 from .provisioning.plan import StagedMemory, marker
 from .provisioning.staging import Stager
 from .provisioning.workspace import Workspace
 
 
 class DocumentRow(BaseModel):
+    """`name` is as ElevenLabs has it: with a marker before the title of one that is ours."""
+
     id: str
     name: str
     type: str
 
     def __str__(self) -> str:
-        return f"{self.id} '{self.name}' ({self.type})"
+        ours = is_ours(self.name)
+        return f"{self.id} '{title(self.name) if ours else self.name}' ({self.type}){' (ours)' if ours else ''}"
 
 
 class DocumentList(BaseModel):

@@ -23,6 +23,7 @@ from .provisioning.planner import Planner
 from .provisioning.rehearsed import Answer, edition
 from .provisioning.tree import at
 from .provisioning.workspace import Workspace
+from .telemetry import spanned
 
 if TYPE_CHECKING:
     from .companion.rehearsal.questions import Question
@@ -71,6 +72,7 @@ class Rehearsals:
     asking: Asking
     workspace: Workspace
 
+    @spanned("rehearse")
     async def rehearse_companion(
         self, companion: Which, wait_seconds: Wait = 45, again: bool = False, *, caller: Caller = NOBODY
     ) -> Rehearsal:
@@ -140,8 +142,15 @@ class Rehearsals:
             left=left,
             answers=answers,
             warnings=self.workspace.notes,
-            next=f"call {again} again to wait; what is answered is kept" if left else _next(companion, answers, again),
+            next=f"call {again} again to wait; what is answered is kept"
+            if left
+            else self._next(companion, answers, again),
         )
+
+    def _next(self, companion: Companion, answers: Sequence[Answer], again: str) -> str:
+        if all(answer.verdict == "pass" for answer in answers):
+            return self.workspace.talking(companion.id)
+        return f"read what it said; change it with plan_companion (corrections, memories, wishes), then {again}"
 
 
 def _broken(error: StorykeeperError, exists: str, again: str) -> StorykeeperError:
@@ -156,9 +165,3 @@ def _refused(what: str, then: str) -> Conflict:
 
 def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else ""
-
-
-def _next(companion: Companion, answers: Sequence[Answer], again: str) -> str:
-    if all(answer.verdict == "pass" for answer in answers):
-        return f"get_signed_url(of={companion.id}) gives a URL to talk to it"
-    return f"read what it said; change it with plan_companion (corrections, memories, wishes), then {again}"

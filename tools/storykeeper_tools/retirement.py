@@ -6,14 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .caller import NOBODY, Caller, Wait
-from .companion.consent import Consent
 from .companion.spec import Which
 from .elevenlabs.client import ElevenLabs, plain_id
-from .errors import BadInput, Busy, Conflict, NotFound, StorykeeperError, WrongKind, from_row
-from .provisioning.closing import closing
+from .errors import BadInput, Busy, Conflict, NotFound, StorykeeperError, WrongKind
+from .provisioning.allowing import Allowing, Way
 from .provisioning.confirms import Confirms
 from .provisioning.deleting import Deleting, conversations, strange
 from .provisioning.engine import Engine
@@ -22,35 +21,20 @@ from .provisioning.erasing import Erasing
 from .provisioning.ledger import Companion, Resource
 from .provisioning.marked import Marked, marked
 from .provisioning.pausing import Pausing
-from .provisioning.plan import Kind, marker
+from .provisioning.plan import Kind
 from .provisioning.planner import Planner
 from .provisioning.receipts import Item, Receipt, Receipts
 from .provisioning.removal import Removal, removal
-from .provisioning.runs import UNFINISHED, Run
+from .provisioning.runs import UNFINISHED
 from .provisioning.voiced import Voiced
 from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
+from .telemetry import spanned
+from .views import Retired, kept
 
 Action = Literal["pause", "resume", "forget"]
 Confirm = Annotated[str, Field(max_length=64)]
 KINDS: tuple[Kind, ...] = ("agent", "document", "voice")
-
-
-class Retired(BaseModel):
-    """`effects` are what would be deleted; `confirm` allows just that, once, for ten minutes."""
-
-    of: str
-    status: Literal["needs_confirm", "paused", "resumed", "forgetting", "forgotten", "deleted", "revoked", "closing"]
-    effects: list[str] = []
-    confirm: str = ""
-    receipt: Receipt | None
-    warnings: list[str]
-    next: str
-
-    def __str__(self) -> str:
-        would = f"This would delete, for good: {'; '.join(self.effects)}." if self.effects else ""
-        said = [would or f"{self.of} is {self.status}.", str(self.receipt or ""), *self.warnings, f"Next: {self.next}"]
-        return "\n".join(filter(None, said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +51,7 @@ class Retirement:
     voiced: Voiced
     _going: set[asyncio.Task[Receipt]] = field(default_factory=set["asyncio.Task[Receipt]"], repr=False)
 
+    @spanned("retire")
     async def retire_companion(
         self,
         companion: Which,
@@ -79,7 +64,13 @@ class Retirement:
         """Pause a companion, resume it, or forget it: deleted for good, with a receipt.
         `forget` first says what would go and gives a `confirm`; ask the person, then use it."""
         if action == "forget":
-            return await self._forget(companion, confirm, wait_seconds, caller)
+            return await self._forget(companion, confirm, wait_seconds, caller, asks=True)
+        return await self.retire(companion, action, confirm, wait_seconds, caller)
+
+    async def retire(self, companion: str, action: Action, confirm: str, seconds: float, caller: Caller) -> Retired:
+        """The same for a command, which asks the person itself: its `confirm` is their yes."""
+        if action == "forget":
+            return await self._forget(companion, confirm, seconds, caller, asks=False)
         if confirm:
             raise BadInput("only `forget` takes a `confirm`", exists="nothing was changed")
         known = self.planner.known(companion)
@@ -93,23 +84,36 @@ class Retirement:
             raise Conflict(f"{known.id} has no agent yet, so nobody can talk to it", exists="nothing was changed")
         return await (self._pause(known, agent) if action == "pause" else self._resume(known, agent))
 
-    async def delete_resource(self, id: Annotated[str, Field(max_length=64)], confirm: Confirm = "") -> Retired:
+    async def delete_resource(
+        self, id: Annotated[str, Field(max_length=64)], confirm: Confirm = "", *, caller: Caller = NOBODY
+    ) -> Retired:
         """Delete one voice, document or agent that Storykeeper made, in two calls like `forget`."""
+        return await self._remove(id, confirm, caller, asks=True)
+
+    async def delete(self, id: str, confirm: str) -> Retired:
+        """The same for a command, which asks the person itself."""
+        return await self._remove(id, confirm, NOBODY, asks=False)
+
+    async def _remove(self, id: str, confirm: str, caller: Caller, *, asks: bool) -> Retired:
         self._refuse_other_kinds(plain_id(id))
         if id.startswith("consent_"):
-            return await self._delete_record(id, confirm)
+            return await self._delete_record(id, confirm, caller, asks=asks)
         await self.workspace.check()
         known = self.planner.ledger.by_remote_id(id)
         thing = known or await self._orphan(id)
         if thing is None:
             return self._deleted(id, self._past(id))
-        lacking = self._lacking(thing)
-        if not confirm:
+        lacking, agreed = self._lacking(thing), False
+        if self._allowing.to_be_shown(confirm, asks=asks):
             effects = [f"{thing.kind} {id} '{title(thing.name)}'", *lacking, *await self._mute(thing)]
-            return self._proposed(id, effects, self.confirms.give("delete", id), f"delete_resource(id={id}, confirm=…)")
+            agreed = asks and await self._allowing.agreed(id, effects, caller)
+            if not agreed:
+                return self._proposed(id, effects, Way("delete", id, "", f"delete_resource(id={id}"), asks=asks)
+            self._lacking(thing)  # something may have begun while a person was asked
         item = Item(kind=thing.kind, id=id)
         with self.confirms.database.transaction():
-            self.confirms.redeem(confirm, "delete", id)
+            if not agreed:
+                self.confirms.redeem(confirm, "delete", id)
             receipt = self.receipts.open(id, thing.marker).receipt_id
             self.receipts.expect(receipt, [(item.kind, id)])
         task = asyncio.create_task(self._delete(item, receipt, known))
@@ -130,77 +134,31 @@ class Retirement:
     async def _resume(self, companion: Companion, agent: Resource) -> Retired:
         warnings = await self.pausing.resume(agent) if agent.before_pause is not None else ["it wasn't paused"]
         notes = [*warnings, *self.workspace.notes]
-        talk = f"get_signed_url(of={companion.id}) gives a URL to talk to it"
+        talk = self.workspace.talking(companion.id)
         return Retired(of=companion.id, status="resumed", receipt=None, warnings=notes, next=talk)
-
-    async def revoke(self, companion: str, seconds: float, caller: Caller = NOBODY) -> Retired:
-        """Take the consent to a companion back, or that to a voice on its own, by the id of either: from now on nobody
-        is let in, and nothing more is done for it. What can't be paused at the service now is tried again until it is."""
-        behind = self._behind(companion)
-        if isinstance(behind, list):
-            return await self._revoke_alone(behind, seconds, caller)
-        known, going = behind, closing(behind.id, behind.marker)
-        ledger = self.planner.ledger
-        with ledger.database.transaction():
-            self.planner.consents.revoke(known)
-            run = self.engine.look(going.plan_id)
-            if not ledger.forgotten(known.marker) and (run is None or run.state != "done"):
-                self.engine.submit(going)
-        await watch(self.engine, going.plan_id, seconds if self.engine.carried() else 0, caller)
-        next = f"retire_companion(companion={known.id}, action=forget) deletes it for good"
-        return self._revoked(known.id, self.engine.look(going.plan_id), next)
-
-    def _behind(self, which: str) -> Companion | list[Consent]:
-        try:
-            return self.planner.known(which)
-        except NotFound:
-            return self.voiced.behind(which)
-
-    async def _revoke_alone(self, records: list[Consent], seconds: float, caller: Caller) -> Retired:
-        """`of` is its voice, or the consent itself where there is none."""
-        first = records[0]
-        going = closing(first.id, marker(self.workspace.name, f"consent|{first.id}"))
-        with self.planner.ledger.database.transaction():
-            self.planner.consents.revoke_alone(records)
-            self.engine.submit(going)
-        await watch(self.engine, going.plan_id, seconds if self.engine.carried() else 0, caller)
-        voices = [voice.id for voice in self.voiced.made_under(first)]
-        told = self._revoked([*voices, first.id][0], self.engine.look(going.plan_id), "")
-        told.next = f"delete_resource(id={told.of}) deletes it for good"
-        told.warnings += [f"voice {id} was made under it, too: delete_resource(id={id})" for id in voices[1:]]
-        return told
-
-    def _revoked(self, of: str, run: Run | None, next: str) -> Retired:
-        """Whether it is paused at the service, too; `closing` where that is still to come."""
-        closed = run is None or run.state == "done"
-        error = run.result.error if run and run.result else None
-        why = f" ({error['code']})" if error else ""
-        waits = f"at ElevenLabs it isn't paused yet{why}; that goes on by itself while a Storykeeper is open"
-        return Retired(
-            of=of,
-            status="revoked" if closed else "closing",
-            receipt=None,
-            warnings=[*([] if closed else [waits]), *self.workspace.notes],
-            next=next,
-        )
 
     # Forgetting
 
-    async def _forget(self, companion: str, confirm: str, seconds: float, caller: Caller) -> Retired:
+    async def _forget(self, companion: str, confirm: str, seconds: float, caller: Caller, *, asks: bool) -> Retired:
         known = self._known(companion)
         going = removal(self.workspace.name, known.id if known else companion)
         begun = self.engine.look(going.plan_id)
-        fresh = begun is None or begun.state == "done"
+        fresh, agreed = begun is None or begun.state == "done", False
         if known is None:
             if begun is None:
                 raise NotFound("there is no such companion in this workspace")
             # Its rows are erased, and what is left to do knows it by its marker only.
             going = Removal(plan_id=going.plan_id, companion=going.marker)
-        elif fresh and not confirm:
-            return await self._show(known)
+        elif fresh and self._allowing.to_be_shown(confirm, asks=asks):
+            effects, warnings = await self._effects(known)
+            agreed = asks and await self._allowing.agreed(known.id, effects, caller)
+            if not agreed:
+                command = f"`storykeeper retire {known.id} --forget`"
+                way = Way("forget", known.marker, command, f"retire_companion(companion={known.id}, action=forget")
+                return self._proposed(known.id, effects, way, warnings, asks=asks)
         if known or not fresh:
             with self.confirms.database.transaction():  # what can't be submitted uses no `confirm` up
-                if known and fresh:
+                if known and fresh and not agreed:
                     self.confirms.redeem(confirm, "forget", known.marker)
                 self.engine.submit(going)
             await watch(self.engine, going.plan_id, seconds, caller)
@@ -213,8 +171,8 @@ class Retirement:
         except NotFound:
             return None
 
-    async def _show(self, companion: Companion) -> Retired:
-        """What forgetting would delete; of what can't be looked at now, what the ledger has."""
+    async def _effects(self, companion: Companion) -> tuple[list[str], list[str]]:
+        """What forgetting would delete; of what can't be looked at now, what the ledger has. And what to know of that."""
         things = {(r.kind, r.id): r.name for r in self.planner.made(companion)}
         talks, warnings, others = 0, list(self.workspace.notes), set[str]()
         try:
@@ -229,14 +187,12 @@ class Retirement:
         effects = [f"{what}, which has its voice" if id in others else what for id, what in told.items()]
         effects.append(f"{talks} talk{'' if talks == 1 else 's'} with it, transcripts and sound")
         effects.append("the staged recordings and memories, plans and consents on this computer")
-        confirm = self.confirms.give("forget", companion.marker)
-        call = f"retire_companion(companion={companion.id}, action=forget, confirm=…)"
-        return self._proposed(companion.id, effects, confirm, call, warnings)
+        return effects, warnings
 
     def _outcome(self, companion: str, going: Removal) -> Retired:
         run = self.engine.look(going.plan_id)
         if run and run.state in {"parked", "failed"} and run.result and run.result.error:
-            raise _kept(run, run.result.error, companion)
+            raise kept(run, run.result.error, companion)
         again = f"retire_companion(companion={companion}, action=forget)"
         if run and run.state in UNFINISHED:
             next = f"call {again} again to wait; it goes on while a Storykeeper is open"
@@ -282,7 +238,7 @@ class Retirement:
         agents = await self.voiced.others([(thing.kind, thing.id)])
         return [f"agent {agent.agent_id} '{agent.name}' will be without its voice" for agent in agents]
 
-    async def _delete_record(self, id: str, confirm: str) -> Retired:
+    async def _delete_record(self, id: str, confirm: str, caller: Caller, *, asks: bool) -> Retired:
         """A consent for a voice on its own, once no voice is left that was made under it."""
         record = self.planner.consents.record(id)
         if record is None and self.receipts.newest(id):
@@ -293,11 +249,16 @@ class Retirement:
         if voices:
             next = f"delete_resource(id={voices[0].id}) deletes it, and the consent with it"
             raise Conflict("a voice was made under that consent", exists="nothing was deleted", next=next)
-        if not confirm:
-            token = self.confirms.give("delete", id)
-            return self._proposed(id, [f"consent {id} on this computer"], token, f"delete_resource(id={id}, confirm=…)")
+        agreed = False
+        if self._allowing.to_be_shown(confirm, asks=asks):
+            effects = [f"consent {id} on this computer"]
+            agreed = asks and await self._allowing.agreed(id, effects, caller)
+            if not agreed:
+                way = Way("delete", id, f"`storykeeper consent {id} --revoke`", f"delete_resource(id={id}")
+                return self._proposed(id, effects, way, asks=asks)
         with self.confirms.database.transaction():
-            self.confirms.redeem(confirm, "delete", id)
+            if not agreed:
+                self.confirms.redeem(confirm, "delete", id)
             self.erasing.record(record, self.receipts.open(id, id).receipt_id)
         await self.erasing.scrub()
         return self._deleted(id, self._past(id))
@@ -325,22 +286,15 @@ class Retirement:
         if companion.id in self.engine.runs.going():
             raise Busy(f"{companion.id} is being made or changed", exists="see get_companion")
 
+    @property
+    def _allowing(self) -> Allowing:
+        return Allowing(self.planner.consents.policy, self.confirms, self.workspace)
+
     def _proposed(
-        self, of: str, effects: list[str], confirm: str, call: str, warnings: list[str] | None = None
+        self, of: str, effects: list[str], way: Way, warnings: list[str] | None = None, *, asks: bool
     ) -> Retired:
-        ask = f"ask the person whether that may be deleted; if so, {call.replace('…', confirm)} within ten minutes"
+        confirm, next = self._allowing.offer(way, asks=asks)
         notes = self.workspace.notes if warnings is None else warnings
         return Retired(
-            of=of, status="needs_confirm", effects=effects, confirm=confirm, receipt=None, warnings=notes, next=ask
+            of=of, status="needs_confirm", effects=effects, confirm=confirm, receipt=None, warnings=notes, next=next
         )
-
-
-def _kept(run: Run, error: dict[str, str], companion: str) -> StorykeeperError:
-    """Why forgetting waits; what is left is never given up."""
-    kept = from_row(error)
-    again = f"retire_companion(companion={companion}, action=forget)"
-    kept.exists = f"{companion} is still being deleted: nobody is let in to it, and nothing is made from it any more"
-    kept.next = f"it goes on by itself in a minute while a Storykeeper is open; {again} waits for it"
-    if run.again_at is None:
-        kept.next = f"{error['next']}; then {again} goes on with it"
-    return kept

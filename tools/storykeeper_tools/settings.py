@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from . import access, reporting
+from .access import Access
 from .errors import BadInput
+from .reporting import Reporting
 
 Region = Literal["default", "us", "eu", "in", "sg"]
 Consenting = Literal["attest", "elicit"]
@@ -37,6 +40,8 @@ KNOWN = (
     "STORYKEEPER_PREFLIGHT",
     "STORYKEEPER_TALK_LIMITS",
     "STORYKEEPER_TALK_TOKENS",
+    *access.KNOWN,
+    *reporting.KNOWN,
 )
 SANDBOX = "sandbox"
 SANDBOX_KEY = "sandbox"
@@ -67,6 +72,8 @@ class Settings:
     preflight: Mapping[str, float] = field(default_factory=dict[str, float])
     talk_limits: Mapping[str, int] = field(default_factory=dict[str, int])
     talk_tokens: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    http: Access = field(default_factory=Access)
+    reporting: Reporting = field(default_factory=Reporting)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -105,6 +112,8 @@ def read(environ: Mapping[str, str], home: Path) -> Settings:
         preflight=preflight(environ),
         talk_limits=talk_limits(environ),
         talk_tokens=talk_tokens(environ),
+        http=access.read(environ),
+        reporting=reporting.read(environ),
         warnings=(*doubt, *unknown(environ)),
     )
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from .companion.consent import Consent, Granting
 from .companion.spec import ConsentKind
-from .errors import Conflict, StorykeeperError
+from .errors import Conflict, StorykeeperError, from_row
 from .provisioning.ensure import title
 from .provisioning.ledger import Companion
 from .provisioning.proposals import Proposal
+from .provisioning.receipts import Receipt
 from .provisioning.runs import Run
 
 SHOWN = 3
@@ -41,13 +43,15 @@ class CompanionView(BaseModel):
     memories: list[str]
     warnings: list[str]
     next: str
+    rehearsed: Annotated[SkipJsonSchema[str], Field(exclude=True)] = ""  # said in words only
 
     def __str__(self) -> str:
         ids = [f"voice {self.voice_id}"] if self.voice_id else []
         ids += [f"agent {self.agent_id}"] if self.agent_id else []
         documents = ", ".join(f"'{title(d.name)}' {d.id}" for d in self.documents)
         said = f"{self.companion} ({self.name}) is {self.status}: {', '.join(ids) or 'nothing made yet'}."
-        lines = [*self.memories, said, f"Documents: {documents}" if documents else "", *self.warnings]
+        told = f"Documents: {documents}" if documents else ""
+        lines = [*self.memories, said, told, self.rehearsed, *self.warnings]
         return "\n".join([*filter(None, lines), f"Next: {self.next}"])
 
 
@@ -84,6 +88,23 @@ class ConsentView(BaseModel):
         return f"{self.consent_id}: {self.kind} consent of {self.granted_by}, {self.granting}. Next: {self.next}"
 
 
+class Retired(BaseModel):
+    """`effects` are what would be deleted; `confirm` allows just that, once, for ten minutes."""
+
+    of: str
+    status: Literal["needs_confirm", "paused", "resumed", "forgetting", "forgotten", "deleted", "revoked", "closing"]
+    effects: list[str] = []
+    confirm: str = ""
+    receipt: Receipt | None
+    warnings: list[str]
+    next: str
+
+    def __str__(self) -> str:
+        would = f"This would delete, for good: {'; '.join(self.effects)}." if self.effects else ""
+        said = [would or f"{self.of} is {self.status}.", str(self.receipt or ""), *self.warnings, f"Next: {self.next}"]
+        return "\n".join(filter(None, said))
+
+
 def consent_view(consent: Consent) -> ConsentView:
     return ConsentView(
         consent_id=consent.id,
@@ -113,6 +134,17 @@ def resuming(error: StorykeeperError, run: Run) -> str:
     return error.next
 
 
+def kept(run: Run, error: dict[str, str], companion: str) -> StorykeeperError:
+    """Why forgetting waits; what is left is never given up."""
+    told = from_row(error)
+    again = f"retire_companion(companion={companion}, action=forget)"
+    told.exists = f"{companion} is still being deleted: nobody is let in to it, and nothing is made from it any more"
+    told.next = f"it goes on by itself in a minute while a Storykeeper is open; {again} waits for it"
+    if run.again_at is None:
+        told.next = f"{error['next']}; then {again} goes on with it"
+    return told
+
+
 def forgetting(companion: Companion) -> str:
     return f"retire_companion(companion={companion.id}, action=forget) deletes it for good"
 
@@ -123,10 +155,11 @@ def reason(status: Standing, run: Run | None) -> str:
     return f"{error['code']}: {error['what']}" if error and status in {"failed", "parked"} else ""
 
 
-def following(status: Standing, companion: Companion, run: Run | None) -> str:
+def following(status: Standing, companion: Companion, run: Run | None, talking: str) -> str:
+    """What to do next; `talking` says how to talk to one that is done."""
     again = f"provision_companion(plan_id={companion.plan_id})"
     settled = {
-        "done": f"get_signed_url(of={companion.id}) gives a URL to talk to it",
+        "done": talking,
         "paused": f"retire_companion(companion={companion.id}, action=resume) lets people talk to it again",
         "forgetting": f"retire_companion(companion={companion.id}, action=forget) waits until it is gone",
     }

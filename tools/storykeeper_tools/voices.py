@@ -13,6 +13,7 @@ from .companion.consent import About
 from .companion.recordings.verdict import Recording
 from .companion.spec import Name
 from .elevenlabs.client import ElevenLabs
+from .provisioning import goahead
 from .provisioning.consents import Consents
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.kinds import WantedVoice
@@ -97,6 +98,11 @@ class Voices:
             self.consents.require(about)
             key = voice_marker(self.workspace.name, name, staged.hashes)
             await self.workspace.check_room_for(key)
+            known = self.workspace.ledger.resource(key, "voice", "")
+            if known is None or known.state != "made":
+                files = [recording.name for recording in staged.recordings]
+                question = goahead.cloning(name, files, self.workspace.notes)
+                await goahead.spend(question, caller, self.consents.policy)
         wanted = WantedVoice(
             marker=key,
             name=name,

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.prompts.base import Prompt
 from mcp.server.mcpserver.resources import Resource
 from mcp.server.mcpserver.tools import Tool as McpTool
@@ -21,12 +21,14 @@ from storykeeper_tools.errors import StorykeeperError
 
 from .caller import McpCaller, Unanswered
 from .errors import refusal
-from .middleware import known_names_only
+from .guiding import INSTRUCTIONS
+from .living import LivingServer
+from .middleware import contained, known_names_only
 from .schemas import hints, strict
+from .shelf import Shelf
+from .tracing import trace
 
-INSTRUCTIONS = """\
-Make and look after memory companions. Usual order: inspect_recording, plan_companion, then, once the person has agreed \
-to the plan and whose voice it is has consented, record_consent and provision_companion, then rehearse_companion, then get_signed_url."""
+WEBSITE = "https://github.com/storykeeper/storykeeper"
 
 
 def build(
@@ -35,22 +37,33 @@ def build(
     version: str,
     prompts: Sequence[Prompt] = (),
     resources: Sequence[Resource] = (),
-) -> MCPServer[None]:
-    """The server, not yet running; `running` opens what the tools need and closes it."""
-    exposed = [expose(tool) for tool in tools]
-    server: MCPServer[None] = MCPServer(
+    more: Sequence[McpTool] = (),
+    security: RequestStateSecurity | None = None,
+    shelf: Shelf | None = None,
+    look_seconds: float = 1.0,
+) -> LivingServer:
+    """The server, not yet running; `running` opens what the tools need and closes it. `more` are tools as they
+    stand. `security` seals what clients carry from one round of a call to the next; without, this process alone can read it.
+    With a `shelf` it shows what there is of companions, and looks every `look_seconds` for whoever listens."""
+    exposed = [*(expose(tool) for tool in tools), *more]
+    server = LivingServer(
         name="storykeeper",
         title="Storykeeper",
+        website_url=WEBSITE,
         version=version,
         instructions=INSTRUCTIONS,
         lifespan=running,
+        request_state_security=security,
         tools=exposed,
         middleware=[known_names_only([tool.name for tool in exposed], prompts)],
+        prompts=prompts,
+        shelf=shelf,
+        look_seconds=look_seconds,
     )
-    for prompt in prompts:
-        server.add_prompt(prompt)
     for resource in resources:
         server.add_resource(resource)
+    trace(server, [tool.name for tool in exposed], [prompt.name for prompt in prompts])
+    server.middleware.insert(0, contained)
     return server
 
 

@@ -12,15 +12,16 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from storykeeper_tools.caller import Answer, Declined
+from storykeeper_tools.caller import Answer, Declined, Interrupted
 
 
-class Unanswered(BaseException):
-    """Not an error: the call ends here, and the client starts it again with the answer."""
+class Unanswered(Interrupted):
+    """What the client is to ask before it starts the call again."""
 
     def __init__(self, name: str, request: ElicitRequest) -> None:
         super().__init__(name)
-        self.result = InputRequiredResult(input_requests={name: request})
+        # Sealed on its way, and read again by whichever process is asked next: for this caller and call alone.
+        self.result = InputRequiredResult(input_requests={name: request}, request_state=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class McpCaller:
 
     async def ask(self, question: str, form: type[Answer]) -> Answer | None:
         able = self.ctx.client_capabilities
-        if not able or not able.elicitation:
+        asks = able.elicitation if able else None
+        if asks is None or (asks.url is not None and asks.form is None):  # some only ever open pages
             return None
         if self.ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             return self._answered(question, form)
@@ -49,8 +51,9 @@ class McpCaller:
     def _answered(self, question: str, form: type[Answer]) -> Answer:
         """The answer that came with this call, under the digest of its very question, so that none is replayed."""
         name = f"{form.__name__}-{hashlib.sha256(question.encode()).hexdigest()[:12]}"
+        asked = self.ctx.request_state == name
         answer = (self.ctx.input_responses or {}).get(name)
-        if not isinstance(answer, ElicitResult):
+        if not asked or not isinstance(answer, ElicitResult):
             params = ElicitRequestFormParams(message=question, requested_schema=form.model_json_schema())
             raise Unanswered(name, ElicitRequest(params=params))
         if answer.action != "accept":

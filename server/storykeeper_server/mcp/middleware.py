@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any, cast
 
 from mcp import MCPError
 from mcp.server import ServerRequestContext
 from mcp.server.mcpserver.prompts.base import Prompt
-from mcp.types import INVALID_PARAMS
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
+from pydantic import ValidationError
+
+log = logging.getLogger(__name__)
 
 
 def known_names_only(tools: Iterable[str], prompts: Iterable[Prompt]) -> Any:
@@ -18,13 +22,29 @@ def known_names_only(tools: Iterable[str], prompts: Iterable[Prompt]) -> Any:
 
     async def check(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
         params: dict[str, Any] = dict(ctx.params or {})
-        if ctx.method == "tools/call" and params.get("name") not in names:
+        if ctx.method == "tools/call" and str(params.get("name")) not in names:
             raise MCPError(INVALID_PARAMS, f"Unknown tool; there are {', '.join(sorted(names))}")
         if ctx.method == "prompts/get":
             _check_prompt(known.get(str(params.get("name"))), params.get("arguments"), known)
         return await call_next(ctx)
 
     return check
+
+
+async def contained(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
+    """Around everything else. In the older era the SDK tells what broke in the words of the exception, and in both it
+    repeats a method that it doesn't know."""
+    try:
+        return await call_next(ctx)
+    except MCPError as error:
+        if error.error.code == METHOD_NOT_FOUND:
+            raise MCPError(METHOD_NOT_FOUND, "Method not found") from None
+        raise
+    except ValidationError:
+        raise  # parameters that don't fit: the SDK answers those without a word of them
+    except Exception:
+        log.exception("a request broke")
+        raise MCPError(INTERNAL_ERROR, "Something broke inside Storykeeper") from None
 
 
 def _check_prompt(prompt: Prompt | None, given: Any, known: Iterable[str]) -> None:

@@ -14,6 +14,9 @@ from storykeeper_tools.companion import interview as asking
 from storykeeper_tools.errors import BadInput, StorykeeperError
 from storykeeper_tools.interviews import Interview, Interviews, Question, called
 
+from .guiding import guiding
+from .shelf import Shelf
+
 PLACEHOLDER = "{name}"
 
 INTERVIEW = """\
@@ -37,8 +40,8 @@ The questions, by topic:
 {questions}"""
 
 
-def prompts(interviews: Interviews) -> list[Prompt]:
-    """What a host offers beside the tools."""
+def prompts(interviews: Interviews, shelf: Shelf | None = None) -> list[Prompt]:
+    """What a host offers beside the tools; without a `shelf` the interview alone."""
 
     async def interview(
         name: Annotated[str, Field(description="Whose memories they are; not needed for a companion")] = "",
@@ -55,7 +58,7 @@ def prompts(interviews: Interviews) -> list[Prompt]:
         except StorykeeperError as error:
             raise MCPError(INVALID_PARAMS, str(error)) from error
 
-    return [Prompt.from_function(interview, title="Interview about a life")]
+    return [Prompt.from_function(interview, title="Interview about a life"), *(guiding(shelf) if shelf else ())]
 
 
 def told(found: Interview, by: str) -> str:

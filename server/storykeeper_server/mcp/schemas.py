@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
+from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import ToolAnnotations
+from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ConfigDict, ValidationError
 
 from storykeeper_tools.catalogue import Tool as Row
@@ -26,20 +27,31 @@ class StrictTool(Tool):
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         try:
+            return await self._answer(arguments, context, convert_result)
+        except (MCPError, ToolError):
+            raise
+        except Exception:  # of what else breaks here, the SDK would tell the words
+            return self._broke()
+
+    async def _answer(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool) -> Any:
+        try:
             json.dumps(arguments, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             return refusal(BadInput("an argument holds text that isn't valid Unicode"))
+        except RecursionError:
+            return refusal(BadInput("an argument is nested too deeply"))
         try:
             return await super().run(arguments, context, convert_result)
         except UnexpectedToolError as error:
-            if isinstance(error.__cause__, OSError):
-                return refusal(from_system(error.__cause__))
-            log.exception("the tool %s broke", self.name)
-            return refusal(InternalError("something broke inside Storykeeper", exists="see list_companions"))
+            return refusal(from_system(error.__cause__)) if isinstance(error.__cause__, OSError) else self._broke()
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            return refusal(argument_error(error.__cause__))
+            return refusal(argument_error(error.__cause__, self.fn_metadata.arg_model))
+
+    def _broke(self) -> CallToolResult:
+        log.exception("the tool %s broke", self.name)
+        return refusal(InternalError("something broke inside Storykeeper", exists="see list_companions"))
 
 
 def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> Tool:
@@ -54,7 +66,7 @@ def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations
     )
     arguments = tool.fn_metadata.arg_model
     # Built with the first call, and its schema is that of the open one but for a line: a start needn't wait for either.
-    config = ConfigDict(extra="forbid", defer_build=True)
+    config = ConfigDict(extra="forbid", strict=True, defer_build=True)
     tool.fn_metadata.arg_model = type(f"{tool.name}_arguments", (arguments,), {"model_config": config})
     tool.parameters = {**shown_input(tool.parameters), "additionalProperties": False}
     if tool.fn_metadata.output_schema:
@@ -67,7 +79,7 @@ def hints(tool: Row) -> ToolAnnotations:
     reads = tool.effect in {"reads", "reads here"}
     return ToolAnnotations(
         read_only_hint=reads,
-        destructive_hint=tool.effect in {"edits", "deletes"},
+        destructive_hint=tool.replaces or tool.effect in {"edits", "deletes"},
         idempotent_hint=tool.effect != "mints",
         open_world_hint=tool.effect not in {"reads here"},
     )

@@ -17,13 +17,13 @@ _STEPS: dict[Pace, float] = {"slower": -0.1, "faster": 0.1}
 _AS_IN_SPEC = WithJsonSchema({"type": "object", "description": "As in a spec"})
 
 
-class VoiceChange(Part):
+class VoiceChange(Part, strict=True):
     stability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     similarity_boost: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST, allow_inf_nan=False)] | Pace | None = None
 
 
-class PrivacyChange(Part):
+class PrivacyChange(Part, strict=True):
     max_minutes: Annotated[int, Field(ge=1, le=180)] | None = None
     retention_days: Annotated[int, Field(ge=0, le=365)] | None = None
     zero_retention: bool | None = None

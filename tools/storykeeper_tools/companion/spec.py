@@ -99,7 +99,7 @@ class ConsentBlock(Part):
 SELDOM: dict[str, Any] = {"x-seldom": True}
 
 
-class Voice(Part):
+class Voice(Part, strict=True):
     """How the clone is made and spoken; what isn't said is decided by the audience and the wishes."""
 
     remove_background_noise: bool = False
@@ -108,7 +108,7 @@ class Voice(Part):
     speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST, allow_inf_nan=False)] | None = None
 
 
-class Privacy(Part):
+class Privacy(Part, strict=True):
     """How long and how often people visit, and what is kept of it. What is looser than the default shows in the plan."""
 
     max_minutes: Annotated[int, Field(ge=1, le=180)] = 30
@@ -162,9 +162,20 @@ def parse(document: Any, what: str = "the spec") -> Spec:
         raise BadInput(f"{what}: {faults(error)}") from None
 
 
+# How pydantic calls one of several types that a value may have; it is no part of where the value stands.
+_CHOICE = re.compile(r"constrained-\w+|literal\[.*\]")
+_LETTERS = ("String should match pattern '^[a-z]{2}$'", "It should be two small letters, such as en")
+
+
+def worded(message: str) -> str:
+    """What pydantic says, as a person reads it."""
+    return message.removeprefix("Value error, ").replace(*_LETTERS)
+
+
 def faults(error: ValidationError) -> str:
     """What is wrong and where, in one line, without the values."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg'].removeprefix('Value error, ')}" for e in found[:5]
-    )
+    told: dict[str, list[str]] = {}
+    for e in error.errors(include_url=False, include_input=False, include_context=False)[:5]:
+        place = ".".join(str(step) for step in e["loc"] if not _CHOICE.fullmatch(str(step)))
+        told.setdefault(place or "the whole", []).append(worded(e["msg"]))
+    return "; ".join(f"{place}: {', or '.join(said)}" for place, said in told.items())

@@ -17,7 +17,7 @@ from ..errors import BadInput, FileRefused
 from ..files import Files, allow, existing, label, named
 from .consent import misfit
 from .lines import Place, Unreadable, parse
-from .spec import Spec, name_key
+from .spec import Spec, name_key, worded
 
 ENDINGS = (".yaml", ".yml", ".json")
 LARGEST = 1024 * 1024
@@ -141,7 +141,7 @@ def _sentence(kind: str, said: str, place: Place) -> str:
         return f"{said}; put a date or a number in quotes"
     if kind == "model_type":
         return f"it needs keys and values: {', '.join(_keys(place))}"
-    return said.removeprefix("Value error, ")
+    return worded(said)
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ whether the thing may have been made all the same (`maybe_done`), and only the s
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, TimedOut, UnexpectedAnswer
+from ..telemetry import CREDITS
 from .hosts import trusted_session_url
 from .link import Link
 from .models import (
@@ -92,7 +94,9 @@ class ElevenLabs:
         return await self._get("/v1/user", User)
 
     async def subscription(self) -> Subscription:
-        return await self._get("/v1/user/subscription", Subscription)
+        found = await self._get("/v1/user/subscription", Subscription)
+        CREDITS.tell(found.character_count)
+        return found
 
     async def models(self) -> list[Model]:
         return (await self._get("/v1/models", ModelList)).root
@@ -224,11 +228,13 @@ class ElevenLabs:
     async def _repeat(self, method: str, path: str, trying: float, whole: float, **content: Any) -> Any:
         """Send until it works or the whole time is over, whatever part of it is waiting."""
 
+        sent = itertools.count()
+
         async def once() -> Any:
             if self.link.pace:
                 await _outside(limit, self.link.pace.turn(self.limits.queueing))
             async with _within(trying):
-                return await self.link.exchange(method, path, **content)
+                return await self.link.exchange(method, path, resent=next(sent), **content)
 
         async with _within(whole) as limit:
             return await self.retries(once)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthMissing, TimedOut, Unavailable, UnexpectedAnswer, UpstreamError
+from .attempts import attempt
 from .errors import decipher
 from .pace import Pace
 
@@ -22,6 +23,7 @@ class Link:
 
     Redirects aren't followed, so the key can't be carried to another host, and proxies of the environment aren't used,
     so nobody unnamed sees it. `pace` is for whoever sends: an exchange doesn't wait for its turn.
+    `date` is what the last answer said of the time.
     """
 
     base_url: str
@@ -29,21 +31,26 @@ class Link:
     transport: httpx.AsyncBaseTransport | None = None
     ca_file: str | None = None
     pace: Pace | None = None
+    date: str = ""
     _http: httpx.AsyncClient | None = None
 
-    async def exchange(self, method: str, path: str, **content: Any) -> Any:
-        """One request and the JSON of its answer. Raises with `maybe_done` set where the service may have acted."""
+    async def exchange(self, method: str, path: str, *, resent: int = 0, **content: Any) -> Any:
+        """One request and the JSON of its answer; `resent` is how often it was sent before. Raises with `maybe_done` set
+        where the service may have acted."""
         import httpx  # 40 ms that listing the tools needn't wait for
 
         if self.key is None:
             raise AuthMissing("there is no ElevenLabs key")
-        try:
-            response = await self._opened().request(method, path, headers={"xi-api-key": self.key}, **content)
-        except httpx.HTTPError as error:
-            raise _lost(error) from error
-        if not response.is_success:
-            raise decipher(response.status_code, response.headers, response.text, secret=self.key)
-        return _document(response)
+        with attempt(method, self.base_url, path, resent) as told:
+            try:
+                response = await self._opened().request(method, path, headers={"xi-api-key": self.key}, **content)
+            except httpx.HTTPError as error:
+                raise _lost(error) from error
+            told.answered(response.status_code, response.headers)
+            self.date = response.headers.get("date", "")
+            if not response.is_success:
+                raise decipher(response.status_code, response.headers, response.text, secret=self.key)
+            return _document(response)
 
     async def close(self) -> None:
         if self._http:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .. import telemetry
 from ..caller import Caller
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import Turn
@@ -91,7 +92,8 @@ class Asking:
             if of.error:
                 return
             try:
-                talk = await self.elevenlabs.simulate(of.agent.id, visitor(question.ask, of.language))
+                with telemetry.span("ask", {"storykeeper.question": question.name}):
+                    talk = await self.elevenlabs.simulate(of.agent.id, visitor(question.ask, of.language))
                 self._keep(of, question, talk.simulated_conversation)
             except StorykeeperError as error:
                 of.error = of.error or error

@@ -24,6 +24,7 @@ from .plan import Plan
 from .tree import at
 
 NOBODY = About(None, "", None, ())
+ONLY_IF_SAID = "ask what they want instead; call again only if they say so"  # a no is no reason to ask again
 Standing = Literal["holds", "over", "taken back", "changed", "replaced", "not enough here"]
 
 
@@ -32,8 +33,10 @@ class Agreement(BaseModel):
 
 
 class Grant(Agreement):
-    kind: ConsentKind
-    granted_by: Annotated[str, Field(description="Who agrees", max_length=80)]
+    kind: Annotated[
+        ConsentKind, Field(description="The person (self), a guardian, or, of the dead, an executor or heir")
+    ]
+    granted_by: Annotated[str, Field(description="The name of who agrees", max_length=80)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,12 @@ class Consents:
         self._refuse_over(about)
         question = f"May the voice of {about.subject} be cloned for a private memory companion? Who agrees?"
         answer = await _asked(question, Grant, caller)
-        if answer is None or not answer.agree:
+        if answer is None and self.policy == "elicit":
+            raise self._nobody_asked()
+        if answer is None:
             raise NeedsConsent(f"nobody has allowed yet that the voice of {about.subject} is cloned")
+        if not answer.agree:
+            raise NeedsConsent(f"cloning the voice of {about.subject} was declined", next=ONLY_IF_SAID)
         wrong = _unfit(about, answer.kind, answer.granted_by)
         if wrong:
             raise NeedsConsent(wrong)
@@ -226,13 +233,17 @@ class Consents:
 
     def _granting(self, answer: Agreement | None, subject: str) -> Granting:
         if answer is not None and not answer.agree:
-            raise NeedsConsent(f"cloning the voice of {subject} was declined")
+            raise NeedsConsent(f"cloning the voice of {subject} was declined", next=ONLY_IF_SAID)
         if answer is None and self.policy == "elicit":
-            raise NeedsConsent(
-                "here only a person's own answer counts as consent, and this client can't ask one",
-                next="use a client with elicitation, or `storykeeper consent` at a terminal",
-            )
+            raise self._nobody_asked()
         return "attested" if answer is None else "elicited"
+
+    @staticmethod
+    def _nobody_asked() -> NeedsConsent:
+        return NeedsConsent(
+            "here only a person's own answer counts as consent, and this client can't ask one",
+            next="use a client with elicitation, or `storykeeper consent` at a terminal",
+        )
 
     def _keep(
         self, about: About, block: ConsentBlock, granting: Granting, evidence_sha256: str | None = None
@@ -305,4 +316,4 @@ async def _asked(question: str, form: type[Answer], caller: Caller) -> Answer | 
     try:
         return await caller.ask(question, form)
     except Declined:
-        raise NeedsConsent("the person who was asked did not agree") from None
+        raise NeedsConsent("the person who was asked did not agree", next=ONLY_IF_SAID) from None

@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
+from .. import telemetry
 from ..errors import (
     Busy,
     Conflict,
@@ -34,7 +38,7 @@ from .closing import Closing, Shutting, is_closing
 from .database import OutOfReach, insisting
 from .ensure import Run as Port
 from .ledger import Ledger
-from .plan import Plan, is_removal
+from .plan import Plan, is_removal, marker
 from .removal import Removal, Removing
 from .runs import UNFINISHED, Result, Run, Runs
 from .saga import Provisioning
@@ -124,11 +128,43 @@ class Carrying:
         run = await insisting(self.runs.of, run_id.rpartition(".")[0])
         if run is None or run.id != run_id or not (run.state in UNFINISHED or run.again_at is not None):
             return "gone"
-        run = await insisting(self.runs.begin, run)
+        with self._watched(run) as work:
+            run = await insisting(self.runs.begin, run)
+            try:
+                result = await self._result(_Told(port, self.runs, run), run)
+                state = (await insisting(self._end, run, result)).state
+            except _Superseded:
+                result, state = Result(), "gone"
+            work.tell({"storykeeper.run.state": state})
+            if result.error:
+                work.fail(result.error["code"])
+            return state
+
+    @contextmanager
+    def _watched(self, run: Run) -> Generator[telemetry.Work]:
+        """Under the call that asked for it, whichever process that was in."""
+        kind = "removal" if is_removal(run.plan_id) else "closing" if is_closing(run.plan_id) else "provision"
+        told: dict[str, telemetry.Value] = {
+            "storykeeper.run.kind": kind,
+            "storykeeper.plan.id": run.plan_id,
+            "storykeeper.run.attempt": run.attempt,
+            "storykeeper.run.resumed": run.state == "running",
+            "storykeeper.run.waited": round(max(0.0, self.runs.clock() - run.changed_at), 3),
+            "storykeeper.companion": marker(self.provisioning.workspace.name, run.companion),
+        }
+        asked = telemetry.request.set(run.origin.get("request", ""))
         try:
-            return (await insisting(self._end, run, await self._result(_Told(port, self.runs, run), run))).state
-        except _Superseded:
-            return "gone"
+            with telemetry.span(
+                f"run {kind}",
+                told,
+                kind=SpanKind.CONSUMER,
+                parent=telemetry.within(run.origin),
+                measure=telemetry.RUNS,
+                level=logging.INFO,
+            ) as work:
+                yield work
+        finally:
+            telemetry.request.reset(asked)
 
     async def _result(self, port: Port, run: Run) -> Result:
         try:
@@ -180,13 +216,14 @@ class _Told:
     async def step(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         if not self._current():
             raise _Superseded
-        result = await self.port.step(name, self._coded, call, *args)
+        result = await self.port.step(name, self._coded, name, call, *args)
         await insisting(self.runs.progress, self.run, name)
         error = tree(tree(result).get("error"))
         return {**result, "error": await insisting(self.runs.quoted, self.run, error)} if error else result
 
     async def sleep(self, seconds: float) -> None:
-        await self.port.sleep(seconds)
+        with telemetry.span("wait", {"storykeeper.seconds": seconds}):
+            await self.port.sleep(seconds)
 
     def _current(self) -> bool:
         """Nothing may wait in here: an engine knows gathered steps by the order in which they reach it."""
@@ -195,7 +232,11 @@ class _Told:
         except OutOfReach:
             return True
 
-    async def _coded(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        result = await call(*args)
-        error = tree(tree(result).get("error"))
+    async def _coded(self, name: str, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Only what is done now: a step that was done by an earlier process isn't called again."""
+        with telemetry.span(name) as work:
+            result = await call(*args)
+            error = tree(tree(result).get("error"))
+            if error:
+                work.fail(error["code"])
         return {**result, "error": await insisting(self.runs.quote, self.run, error)} if error else result

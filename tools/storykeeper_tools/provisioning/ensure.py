@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 import anyio
 from pydantic import BaseModel
 
+from .. import telemetry
 from ..elevenlabs.client import ElevenLabs
 from ..errors import NOTHING_MADE, NeedsConsent, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
 from .blobs import Blobs
@@ -246,6 +247,8 @@ class Ensure:
         return Outcome(state="throttled", after=0)
 
     def _keep(self, intent: Resource, made: Made) -> Outcome:
+        if intent.kind == "voice":
+            telemetry.VOICES.tell(1)
         kept = self.ledger.keep_made(intent.model_copy(update={"state": "made", **made.model_dump()}))
         return Outcome(state="made", made=_made(kept))
 

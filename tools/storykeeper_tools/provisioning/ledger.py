@@ -382,10 +382,14 @@ class Ledger:
 
     def bind(self, name: str, remote_id: str) -> str:
         """The remote workspace that this one belongs to: the one it first met."""
-        question = "SELECT remote_id FROM workspace WHERE name = ?"
-        if not self.database.query(question, name):
+        if self.bound(name) is None:
             self._write("INSERT INTO workspace VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, remote_id)
-        return str(self.database.query(question, name)[0][0])
+        return self.bound(name) or ""
+
+    def bound(self, name: str) -> str | None:
+        """The remote workspace that this one belongs to, if it has met one."""
+        rows = self.database.query("SELECT remote_id FROM workspace WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
 
     def _one(self, row: type[Row], question: str, *values: str) -> Row | None:
         found = self.database.query(question, *values)

@@ -93,7 +93,7 @@ async def _voices(elevenlabs: ElevenLabs, marker: str | None, cursor: str | None
 
 
 async def _documents(elevenlabs: ElevenLabs, marker: str | None, slot: str, cursor: str | None) -> Page:
-    form = re.compile(rf"({_form(marker)})\.({slot or '[0-9a-f]{8}'}) ")
+    form = _named(marker, slot)
     search = {"search": f"{marker}.{slot}"} if marker else {}
     more = {"cursor": cursor} if cursor else {}
     page = await elevenlabs.documents(page_size=100, sort_by="created_at", sort_direction="desc", **search, **more)
@@ -149,6 +149,15 @@ def _document(document: Document, marker: str, slot: str) -> Marked:
 def _agent(agent: AgentSummary, marker: str) -> Marked:
     made_at = agent.created_at_unix_secs
     return Marked(kind="agent", id=agent.agent_id, name=agent.name, marker=marker, made_at=made_at)
+
+
+def is_ours(document: str) -> bool:
+    """Whether a document of that name carries a marker."""
+    return _named(None).match(document) is not None
+
+
+def _named(marker: str | None, slot: str = "") -> re.Pattern[str]:
+    return re.compile(rf"({_form(marker)})\.({slot or '[0-9a-f]{8}'}) ")
 
 
 def _form(marker: str | None) -> str:

@@ -20,13 +20,15 @@ _REMOVAL = "forget_"
 
 
 class StagedRecording(BaseModel):
-    """`derived_from` are the sha256 of the files that a prepared cut was taken from."""
+    """`derived_from` are the sha256 of the files that a prepared cut was taken from; `findings` what a keeper should know
+    of it."""
 
     sha256: str
     name: str
     mime: str
     seconds: float
     derived_from: list[str] = []
+    findings: list[str] = []
 
 
 class StagedMemory(BaseModel):
@@ -263,9 +265,13 @@ def agent_name(name: str) -> str:
     return f"{name} (memory companion)"
 
 
+def findings(recording: Recording) -> list[str]:
+    return [f"{recording.name}: {f.what}; {f.do}" for f in recording.findings]
+
+
 def warnings(spec: Wish, recordings: Sequence[Recording], memories: Sequence[StagedMemory]) -> list[str]:
     """What a keeper should know before going on."""
-    found = [f"{r.name}: {f.what}; {f.do}" for r in recordings for f in r.findings]
+    found = [found for recording in recordings for found in findings(recording)]
     if not memories:
         found.append("there are no memories, so the companion will know almost nothing")
     if recordings and len(spec.recordings) > len(recordings):  # a change brings none

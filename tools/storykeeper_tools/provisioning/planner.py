@@ -75,6 +75,16 @@ class Planner:
         todo, notes = self._todo(plan, live)
         return self._show(plan, todo, [*planning.warnings(plan.spec, [], plan.memories), *notes])
 
+    def kept_doubts(self, plan: Plan) -> list[str]:
+        """What a keeper should know of a plan that the ledger knows: the same until something of it was done."""
+        made = self.made_of(plan.companion)
+        todo = planning.steps(plan, {(r.kind, r.slot) for r in made if r.id not in plan.observed.gone}, [], [])
+        cloned = any((step.action, step.kind) == ("create", "voice") for step in todo)
+        heard = [found for recording in plan.recordings for found in recording.findings] if cloned else []
+        rest = [*planning.warnings(plan.spec, [], plan.memories), *retrieval.notes(plan.memories)]
+        known = self.ledger.companion(plan.companion)
+        return [*heard, *rest, *self._passed_on(known, plan), *self._unheard(plan, todo)]
+
     def _todo(self, plan: Plan, live: Live) -> tuple[list[Step], list[str]]:
         """The steps of a plan, and what there is to know about what it changes."""
         made, known = self.made_of(plan.companion), self.ledger.companion(plan.companion)

@@ -146,6 +146,15 @@ class Receipts:
         receipts = [Receipt.model_validate_json(body) for (body,) in found]
         return max(receipts, key=lambda receipt: receipt.head[0], default=None)
 
+    def signed(self, receipt_id: str) -> Receipt | None:
+        """A receipt by its own id, once it is signed."""
+        found = self.database.query("SELECT body FROM receipts WHERE id = ? AND ended = 1", receipt_id)
+        return Receipt.model_validate_json(found[0][0]) if found else None
+
+    def ids(self) -> list[str]:
+        """Of all that are signed."""
+        return [id for (id,) in self.database.query("SELECT id FROM receipts WHERE ended = 1 ORDER BY id")]
+
     def all_of(self, marker: str) -> list[dict[str, Any]]:
         """Every receipt that was signed for a companion or a part of it, oldest first, with its signature."""
         rows = self.database.query("SELECT body, signature FROM receipts WHERE ended = 1 ORDER BY id")

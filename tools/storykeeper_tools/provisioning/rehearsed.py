@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import time
 from typing import Any
 
@@ -81,12 +82,26 @@ class Rehearsed:
         with self.ledger.database.transaction():
             self.ledger.database.query("DELETE FROM rehearsals WHERE marker = ? AND edition != ?", marker, but)
 
+    def last(self, marker: str) -> str:
+        """How the newest rehearsal that there are answers of went, in one line; nothing where there was none."""
+        row = "SELECT edition FROM rehearsals WHERE marker = ?"
+        kept = [
+            self.answers(marker, edition).values()
+            for edition in {e for (e,) in self.ledger.database.query(row, marker)}
+        ]
+        if not kept:
+            return ""
+        answers = max(kept, key=lambda each: max(answer.at for answer in each))
+        passed = sum(answer.verdict == "pass" for answer in answers)
+        day = datetime.fromtimestamp(max(answer.at for answer in answers), UTC).date()
+        return f"rehearsal: {passed} of {len(answers)} answers passed, {day}"
+
     def doubts(self, marker: str, companion: str, agent: Agent | None) -> list[str]:
         """Why what a companion says may not be as it was seen to be; without a look at its agent, whether it ever was."""
         known = self.ledger.database.query("SELECT DISTINCT edition FROM rehearsals WHERE marker = ?", marker)
         check = f"rehearse_companion(companion={companion}) checks what it says"
         if not known:
-            return [f"it was never rehearsed: {check}"]
+            return [f"not rehearsed yet: {check}"]
         if agent is None:
             return []
         if (edition(agent),) not in known:

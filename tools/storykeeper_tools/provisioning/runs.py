@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from .. import telemetry
 from ..errors import Busy, Conflict
 from .database import Database, spoilt
 from .kinds import Made
@@ -39,7 +40,8 @@ class Result(BaseModel):
 
 class Run(BaseModel):
     """One attempt at a plan. `steps` are the names of those that are done, `reason` says why it is parked, and
-    `again_at` (unix seconds) when it goes on by itself; `said` are the errors that its steps met."""
+    `again_at` (unix seconds) when it goes on by itself; `said` are the errors that its steps met. `origin` is the call
+    that asked for it, as `telemetry.origin` has it."""
 
     plan_id: str
     companion: str
@@ -50,6 +52,7 @@ class Run(BaseModel):
     again_at: float | None = None
     result: Result | None = None
     said: list[dict[str, str]] = []
+    origin: dict[str, str] = {}
     changed_at: float = 0
 
     @property
@@ -70,12 +73,12 @@ class Runs:
         with self.database.transaction():
             known = self.of(plan_id)
             if known and known.state in UNFINISHED:
+                telemetry.linked(known.origin)
                 return known
             if check:
                 check()
             self.clear(plan_id, companion)
-            run = Run(plan_id=plan_id, companion=companion, attempt=known.attempt + 1 if known else 1)
-            return self._put(run)
+            return self._put(_next(known, plan_id, companion))
 
     def clear(self, plan_id: str, companion: str) -> None:
         """Make way for a plan, in a transaction: other plans' runs that are parked don't go on by themselves any more.
@@ -96,17 +99,18 @@ class Runs:
         with self.database.transaction():
             known = self.of(plan_id)
             if known and known.state in UNFINISHED:
+                telemetry.linked(known.origin)
                 return known
             for other in self.all_of(companion):
                 if other.plan_id != plan_id:
                     self._put(other.model_copy(update={"state": "failed", "attempt": other.attempt + 1}))
-            return self._put(Run(plan_id=plan_id, companion=companion, attempt=known.attempt + 1 if known else 1))
+            return self._put(_next(known, plan_id, companion))
 
     def rename(self, plan_id: str, companion: str) -> None:
-        """Call the companion of a run otherwise, in a transaction; what was said of it goes."""
+        """Call the companion of a run otherwise, in a transaction; what was said of it goes, and who asked for it."""
         run = self.of(plan_id)
         if run:
-            self._put(run.model_copy(update={"companion": companion, "said": [], "result": None}))
+            self._put(run.model_copy(update={"companion": companion, "said": [], "result": None, "origin": {}}))
 
     def current(self, run: Run) -> bool:
         """Whether it is still to be carried on."""
@@ -232,6 +236,12 @@ class Runs:
         )
         self.database.query(statement, run.plan_id, run.companion, run.state, run.model_dump_json())
         return run
+
+
+def _next(known: Run | None, plan_id: str, companion: str) -> Run:
+    """The run that this very call asks for."""
+    attempt = known.attempt + 1 if known else 1
+    return Run(plan_id=plan_id, companion=companion, attempt=attempt, origin=telemetry.origin())
 
 
 def _read(body: str) -> Run:

@@ -115,3 +115,4 @@ def _all(database: Database, statements: str) -> None:
 
 
 _STEPS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh)
+NEWEST = len(_STEPS)

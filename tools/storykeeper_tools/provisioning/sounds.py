@@ -19,7 +19,7 @@ from ..companion.recordings.verdict import Judged, Recording, Row, judge_set
 from ..errors import BadInput, Conflict, FileRefused, RecordingRefused
 from ..files import Files, label, shown
 from .blobs import Blobs, Staging
-from .plan import StagedRecording
+from .plan import StagedRecording, findings
 
 SUFFIXES = frozenset([".wav", ".mp3", ".m4a", ".mp4", ".flac", ".ogg", ".opus", ".aac", ".aiff", ".aif", ".webm"])
 MOST = 25
@@ -68,7 +68,8 @@ class Sounds:
             raise _refusal(judged)
         once: dict[str, tuple[StagedRecording, Recording]] = {}
         for one, recording in zip(staged, judged.recordings, strict=True):
-            once.setdefault(one.sha256, (one, recording))
+            judged_so = one.model_copy(update={"findings": findings(recording)})
+            once.setdefault(one.sha256, (judged_so, recording))
         return list(once.values())
 
     def _one(self, staging: Staging, path: str, tell: Callable[[str, float], None]) -> tuple[StagedRecording, Measures]:

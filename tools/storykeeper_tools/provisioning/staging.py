@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import anyio.from_thread
 import anyio.to_thread
 
-from ..caller import NOBODY, Caller
+from ..caller import NOBODY, Caller, Interrupted
 from ..companion.memories.provenance import Entry
 from ..companion.recordings.verdict import Recording
 from ..companion.spec import Wish
@@ -59,7 +59,7 @@ class Stager:
         staged = await anyio.to_thread.run_sync(self._stage, recordings, memories, memory_id, wish, base)
         try:
             yield staged
-        except StorykeeperError:
+        except (StorykeeperError, Interrupted):
             staged.staging.undo()
             raise
 
@@ -108,6 +108,6 @@ def telling(caller: Caller) -> Telling:
         if abs(seconds - told) >= 60:
             told = seconds
             part = done + min(0.95, seconds / LONG)
-            anyio.from_thread.run(caller.report, part, total, f"{name}: {seconds / 60:.0f} minutes heard")
+            anyio.from_thread.run(caller.report, part, total, f"{name}: {seconds / 60:.0f} min heard")
 
     return tell

@@ -25,12 +25,20 @@ class Workspace:
     name: str
     elevenlabs: ElevenLabs
     ledger: Ledger
+    embedded: bool = False  # the sandbox that comes with each command
     _ours: set[str] = field(default_factory=set[str], repr=False)
 
     @property
     def notes(self) -> list[str]:
         """What every result of this workspace says."""
         return [UNREAL] if self.name == SANDBOX else []
+
+    def talking(self, companion: str) -> str:
+        """How somebody gets to talk to one: by these tools, or on a page, where there is a terminal."""
+        page = f"storykeeper talk {companion}{' --sandbox' * self.embedded}"
+        return (
+            f"get_signed_url(of={companion}) gives a URL to talk to it; in a terminal, `{page}` opens a page for that"
+        )
 
     async def check(self) -> None:
         """Refuse a key of another account: its voices aren't ours to find."""

@@ -1,0 +1,1 @@
+"""What may keep Storykeeper from working, looked at without changing anything."""

@@ -1,0 +1,1 @@
+"""The table of bad input: what is given, and what the server says to it."""
