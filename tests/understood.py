@@ -7,12 +7,19 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.genai import types
 
 from storykeeper_orchestrator.offline import decide, turn, wished
-from storykeeper_orchestrator.offline.outcomes import Act, Answer, Ask
+
+
+class Act(NamedTuple):
+    """A call of a tool."""
+
+    tool: str
+    arguments: dict[str, Any]
+
 
 TABLE = Path(__file__).parent / "orchestrator" / "instructions"
 SPENDING = frozenset(
@@ -148,9 +155,9 @@ def graded(part: str) -> Graded:
         if made or wanted:
             exact = len(made) == len(wanted) and all(map(_same, made, wanted))
         elif "ask" in row:
-            exact = isinstance(wish, Ask) and {topic.split()[0] for topic in wish.topics} == set(row["ask"])
+            exact = not wish[0] and set(wish[1]) == set(row["ask"])
         else:
-            exact = isinstance(wish, Answer) and wish.kind == row["answer"]
+            exact = not wish[0] and not wish[1] and wish[2] == row["answer"]
         result.total[row["kind"]] += 1
         result.exact[row["kind"]] += exact
         if not exact:

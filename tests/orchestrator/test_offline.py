@@ -10,20 +10,18 @@ from google.genai import types
 
 from storykeeper_orchestrator import consent
 from storykeeper_orchestrator.asking import spoken
-from storykeeper_orchestrator.offline import decide
-from storykeeper_orchestrator.offline.deciding import understand
-from storykeeper_orchestrator.offline.outcomes import Act, Answer, Ask
+from storykeeper_orchestrator.offline import decide, understand
 from storykeeper_orchestrator.requests import Make, Voice
 from storykeeper_tools.errors import NeedsConsent
-from understood import calls, talk
+from understood import Act, calls, talk
 
 
 def read(sentence: str) -> dict[str, Any]:
     """The arguments of the one call that a sentence asks for."""
-    acts = understand(sentence)
-    assert isinstance(acts, list), acts
+    acts, asks, _ = understand(sentence)
+    assert not asks
     assert len(acts) == 1
-    return acts[0].arguments
+    return acts[0][1]
 
 
 @pytest.mark.parametrize(
@@ -199,10 +197,41 @@ def test_the_right_person_is_meant_and_known_to_live_or_not(sentence: str, name:
     assert (found["name"], found.get("deceased", False)) == (name, deceased)
 
 
+@pytest.mark.parametrize(
+    ("whose", "name", "relation"),
+    [
+        ('of my late mum, Margaret "Peggy" Doyle, from a.wav', 'Margaret "Peggy" Doyle', "mum"),
+        ("of Father Ambrose Kelly, my uncle, from a.wav", "Father Ambrose Kelly", "uncle"),
+        ("of my sister Ruth Adler from a.wav", "Ruth Adler", "sister"),
+        (":\n- name: Mother Agnes\n- relation: aunt\n- recordings: a.wav", "Mother Agnes", "aunt"),
+        ("of my mum Wyn, full name Bronwyn Rees, from a.wav", "Bronwyn Rees", "mum"),
+        ("of Ilse Brandt from a.wav. She's my godmother.", "Ilse Brandt", "godmother"),
+    ],
+)
+def test_a_name_is_taken_as_it_is_written(whose: str, name: str, relation: str) -> None:
+    """With its nickname and title."""
+    found = read(f"Make a companion {whose}")
+    assert (found["name"], found["relation"]) == (name, relation)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Make a companion of my dad from dad.wav. Many thanks, Declan",
+        "I'm Nuala. Make a companion of my dad from dad.wav.",
+        "Make a companion of my dad from dad.wav. My sister in Boston recorded it.",
+        "Make a companion of my dad from dad.wav. Tom Reed recorded it.",
+    ],
+)
+def test_who_writes_is_not_who_is_meant(text: str) -> None:
+    """Nor is a place, or anybody else who happens to be named."""
+    assert understand(text)[:2] == ([], ["name"])
+
+
 def test_not_to_make_one_is_not_a_wish() -> None:
-    """And a choice of words is no folder."""
+    """And a choice is asked about."""
     assert decide(said("Do not make a companion of my mother Dorothy from mum.wav")).function_call is None
-    assert read("Make a companion of Ruth from ruth.wav and/or nothing")["recordings"] == ["ruth.wav"]
+    assert understand("Make a companion of Ruth from ruth.wav and/or nothing")[:2] == ([], ["unclear"])
 
 
 def said(*texts: str) -> list[types.Content]:
@@ -268,7 +297,6 @@ def test_what_is_plainly_told_of_the_person_is_a_correction(told: str) -> None:
     [
         "I think she was born in 1941.",
         "She may have been born in 1941.",
-        "Or was she born in 1940?",
     ],
 )
 def test_a_birth_that_is_not_plainly_told_is_asked_about(told: str) -> None:
@@ -321,7 +349,7 @@ def test_words_about_one_person_never_count_for_the_next() -> None:
 )
 def test_two_people_are_never_one_voice(wish: str) -> None:
     """It is asked which of them is meant."""
-    assert understand(wish) == Ask(("which",))
+    assert understand(wish)[:2] == ([], ["which"])
 
 
 def test_two_people_with_recordings_of_their_own_are_two_companions() -> None:
@@ -359,7 +387,7 @@ def test_what_rules_do_not_do_is_left_to_a_command(text: str, command: str) -> N
 )
 def test_what_ends_a_companion_is_a_procedure_that_asks(text: str, action: str) -> None:
     """The rules call it; it asks the person before anything happens."""
-    assert understand(text) == [Act("retire_companion", {"companion": "rosa-6f84", "action": action})]
+    assert understand(text)[0] == [("retire_companion", {"companion": "rosa-6f84", "action": action})]
 
 
 @pytest.mark.parametrize(
@@ -395,7 +423,7 @@ def test_nothing_is_ended_that_was_not_plainly_asked_to_end(text: str) -> None:
 @pytest.mark.parametrize("text", ["rosa-6f84 upsets my mother", "Don't show rosa-6f84", "rosa-6f84: no more calls"])
 def test_an_id_alone_is_not_a_wish_to_see_it(text: str) -> None:
     """What isn't understood isn't answered with something else."""
-    assert isinstance(understand(text), Answer)
+    assert understand(text)[:2] == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -407,7 +435,7 @@ def test_an_id_alone_is_not_a_wish_to_see_it(text: str) -> None:
 )
 def test_a_plain_correction_of_a_companion_is_a_change(text: str, who: str, correction: str) -> None:
     """Of that companion alone."""
-    assert understand(text) == [Act("change_companion", {"companion": who, "corrections": [correction]})]
+    assert understand(text)[0] == [("change_companion", {"companion": who, "corrections": [correction]})]
 
 
 def test_a_wish_may_name_memories_in_firestore() -> None:
@@ -484,6 +512,15 @@ def test_which_one_is_meant_may_be_answered_with_a_name() -> None:
         "I don't want Dorothy to be slower",
         "Wait for my sister, then delete Dorothy",
         "Delete dorothy-7f3a. Just kidding!",
+        "Delete Dorothy... or maybe only pause her? I honestly don't know.",
+        "Pause Dorothy. Actually, leave it.",
+        "Pause Dorothy, no, I mean Walter.",
+        "Part of me wants Dorothy deleted, part of me doesn't.",
+        "I want to delete Walter but I can't.",
+        "I wanted to have you pause Dorothy, but don't do it.",
+        "Walter would have wanted to be deleted.",
+        "My son told me to delete Walter and pause Dorothy.",
+        "Delete Walter next month.",
     ],
 )
 def test_what_leads_up_to_a_verb_must_be_no_more_than_a_wish(text: str) -> None:
@@ -528,7 +565,7 @@ def test_a_result_is_said_in_the_words_that_came_with_it() -> None:
     assert "it is silent" in (decide(failing("list my companions", row)).text or "")
 
 
-def test_who_is_not_to_be_made_is_left_out() -> None:
-    """With what was said of them."""
+def test_who_is_not_to_be_made_is_never_made() -> None:
+    """Whoever else is wanted in the same breath."""
     wish = "Don't make a companion of Ann Lee from ann.wav; make one of Bob Lee from bob.wav"
-    assert understand(wish) == [Act("make_companion", {"name": "Bob Lee", "recordings": ["bob.wav"]})]
+    assert "Ann Lee" not in [given.get("name") for _, given in understand(wish)[0]]

@@ -207,7 +207,7 @@ def unpaired(request: LlmRequest) -> Iterator[str]:
 
 async def test_a_large_answer_of_a_tool_is_cut(http: httpx.Client, tmp_path: Path) -> None:
     """And says how to get the rest."""
-    files = [tmp_path / f"{number:03}.md" for number in range(100)]
+    files = [tmp_path / f"the story of the harbour as it was told in Cork {number:03}.md" for number in range(100)]
     for file in files:
         file.write_text(f"# The story of the harbour, which has the number {file.stem}, as it was told in Cork\n")
     model = Script(turns=[[call("upload_knowledge_base", files=[str(file) for file in files])], [say("Done.")]])
