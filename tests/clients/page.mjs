@@ -275,7 +275,8 @@ await program((given, tell) =>
     const visitor = new Visitor(page, tell);
     for (const step of given.steps) {
       const [[name, argument]] = Object.entries(step);
-      tell({ event: "visitor", [name]: argument });
+      // A command's environment holds a key, which nobody prints.
+      tell({ event: "visitor", [name]: argument?.env ? argument.command : argument });
       try {
         await visitor[name](argument);
       } catch (error) {
