@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from understood import TABLE, Graded, graded  # noqa: E402 -- the tests' module is found by the path above
 
-BARS = {"development": 0.95, "measured": 0.85}  # 0.90 is the aim; this part gave 0.86 when it was first read
+BARS = {"development": 0.95, "measured": 0.90}
 
 
 def shown(part: str, result: Graded) -> bool:

@@ -14,10 +14,9 @@ from storykeeper_orchestrator.offline import OfflineRules, decide, understand
 from understood import calls, graded, rows
 
 
-@pytest.mark.parametrize(("part", "bar"), [("development", 0.95), ("measured", 0.85)])
+@pytest.mark.parametrize(("part", "bar"), [("development", 0.95), ("measured", 0.90)])
 def test_instructions_are_understood(part: str, bar: float) -> None:
-    """Exactly as a fair reader expects; the measured part wasn't known to who wrote the rules. Its aim is 0.90, and when it
-    was first read 0.86 was reached."""
+    """Exactly as a fair reader expects; the measured part wasn't known to who wrote the rules."""
     assert len(rows(part)) >= 80
     assert graded(part).accuracy >= bar
 

@@ -16,11 +16,12 @@ from google.genai import types
 from storykeeper_tools.errors import from_row
 
 NAME = "offline-rules"
+Answers = AsyncGenerator[LlmResponse]
 Slots = dict[str, list[Any]]
 Wish = tuple[list[tuple[str, dict[str, Any]]], list[str], str]  # the calls, else what to ask, else what to say
 DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 LISTS: dict[str, list[str]] = {name: words.split() for name, words in DATA["lists"].items()}
-_COMMON = [*DATA["words"].values(), *DATA["languages"], *(DATA["lists"][n] for n in ("kin", "lead", "plain", "idle"))]
+_COMMON = [*DATA["words"].values(), *DATA["languages"], *(DATA["lists"][name] for name in DATA["usual"])]
 KNOWN = {*re.findall(r"[^\s,.]+", (_ALL := " ".join(_COMMON)) + " " + _ALL.replace("'", ""))}
 
 
@@ -47,7 +48,7 @@ _WORD = rf"(?!I\b(?!\.))[{_LARGE}]{_LETTER}*(?:[-'](?!s\b){_LETTER}+)*"
 _KNOWN = rf"(?i:{'|'.join(map(re.escape, KNOWN))})(?![\w-]|'[^s])"
 _PROPER = rf"(?:(?i:{_EITHER['short']}|[a-z])\.|(?:d'|o'|al-|el-)?(?!{_KNOWN}){_WORD})"
 _CALLED = rf"(?:(?<=called )|(?<=named )|(?<=name: )|(?<=agent to )){_WORD}(?: {_WORD})*"
-_TITLE = rf"(?<!my )(?<!our )(?<!his )(?<!her )(?<!late )(?:Sister|Brother|Father)(?= (?!{_KNOWN}){_WORD})"
+_TITLE = rf"(?:{DATA['patterns']['title']})(?= (?!{_KNOWN}){_WORD})"
 _NICK = rf"[\"'(]{_WORD}[\"')](?= {_WORD})"  # Margaret "Peggy" Doyle
 _NAME = rf"{_CALLED}|{_PROPER}(?: (?:(?:{_EITHER['particles']}) )*(?:{_PROPER}|{_WORD}|{_NICK}))*"
 _KIN = rf"(?i:(?:(?:great|step|god|half|ex|foster)[- ]?)*(?:{_EITHER['kin']})(?:-in-law)?)(?![\w-])"
@@ -62,14 +63,15 @@ _ALIKE = str.maketrans("\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb`\u2013\u2014"
 WORDS.update({name: re.compile(text) for name, text in DATA["patterns"].items()})
 WORDS["tongue"] = re.compile(rf"\b(?:(in|into|to) )?({'|'.join(DATA['languages'])})\b")
 _FIRST = " ".join(dict.fromkeys(row["words"].split()[0] for row in DATA["intents"]["rows"]))
-_BLANK = re.compile(f"{WORDS['polite'].pattern}|{WORDS['blank'].pattern}")
-_LED = re.compile(rf"(?:[A-Z]_*(?:'s)?|(?<=under )\S+|[\W\d_]|\b(?:{_EITHER['lead']})(?:'s|e?s|e?d|ing)?\b)*+")
-_PLAIN = re.compile(_LED.pattern.replace(_EITHER["lead"], f"{_EITHER['lead']}|{_EITHER['plain']}"))
+_BLANK = re.compile(f"{WORDS['hoped'].pattern}|{WORDS['polite'].pattern}|{WORDS['blank'].pattern}")
+_GATE = r"(?:[A-Z]_*(?:'s)?|(?<=under )\S+|[\W\d_]|\b(?:%s)(?:'s|e?s|e?d|ing)?\b)*+"
+_LED, _PLAIN, _LOOSE, _ANY = (re.compile(_GATE % "|".join(_EITHER[name] for name in names)) for names in DATA["gates"])
+_CUT = [(w, n) for w in LISTS["lead"] + LISTS["plain"] + LISTS["loose"] if len(w) > 4 for n in range(1, len(w) - 1)]
+_SLIPS = [(w, w[:n], slip, w[n + 2 :]) for w, n in _CUT for slip in (w[n], w[n] + w[n : n + 2], w[n + 1] + w[n])]
+SLIPS = {a + b + z: w for w, a, b, z in _SLIPS if a + b + z not in KNOWN}  # a letter left out, doubled or swapped
 
 
-class Message:
-    """What somebody wrote, or a part of it; `things` are the kind, the text and the place of each thing in it."""
-
+class Message:  # a message or a part of it; `things` are the kind, the text and the place of each thing in it
     def __init__(self, raw: str) -> None:
         self.raw = "".join(c if c.isprintable() or c == "\n" else " " for c in raw)
         plain, self.things = self.raw.translate(_ALIKE), list[tuple[str, str, int]]()
@@ -80,9 +82,10 @@ class Message:
                 ending = text.lower().rpartition(".")[2]
                 folder = kind == "F" or "/" in text or find("folder", plain[: m.start()].lower())
                 kind = "S" if ending in LISTS["sound"] else "T" if ending in LISTS["text"] else "F" if folder else "Q"
-            if not (kind in "STF" and find("omit", WORDS["clause"].split("".join(low[: m.start()]))[-1])):
-                self.things.append((kind, text.lower() if kind == "R" else text, m.start()))
-                low[m.start() : m.end()] = kind + "_" * (len(m[0]) - 1)
+            if kind in "STF" and find("omit", WORDS["clause"].split("".join(low[: m.start()]))[-1]):
+                kind = kind.lower()
+            self.things.append((kind, text.lower() if kind == "R" else text, m.start()))
+            low[m.start() : m.end()] = kind + "_" * (len(m[0]) - 1) if kind.isupper() else low[m.start() : m.end()]
         nobody = {m.start("N") for m in WORDS["nobody"].finditer("".join(low))}
         self.things = [("P" if at in nobody else kind, text, at) for kind, text, at in self.things]
         self.low = "".join("P" if at in nobody else c for at, c in enumerate(low))
@@ -94,8 +97,7 @@ class Message:
         ends = [0, *(at for m in WORDS["end"].finditer(self.low) for at in m.span()), len(self.raw)]
         return [Message(self.raw[a:b]) for a, b in zip(ends[::2], ends[1::2], strict=True) if a < b]
 
-    def person(self) -> Slots:
-        """Whose companion or voice it is about, and from what; several names where several are wanted."""
+    def person(self) -> Slots:  # whose companion or voice, and from what; several names where several are wanted
         texts, found = {at: text for _, text, at in self.things} | {-1: ""}, list[tuple[str, str, str]]()
         for m in WORDS["people"].finditer(self.low):
             name, kin = (texts[max(m.start(one), m.start(other))] for one, other in ("nm", "rs"))
@@ -132,7 +134,7 @@ class Message:
         return found | {"title": title, "name": title, "text": text, "first_message": first, "manner": found["wishes"]}
 
     def language(self, low: str) -> str:
-        spoken = None if find("written", low) else find("tongue", low)  # rather than what letters are written in
+        spoken = None if find("written ours", low) else find("tongue", low)  # rather than what letters are written in
         return DATA["languages"][spoken[2]] if spoken and (spoken[1] or find("speak", low)) else ""
 
     def after(self, words: str) -> str:  # such as a wish for how to speak, but for the language
@@ -145,35 +147,38 @@ class Message:
                 return self.raw[at + rest.find(parts[0]) : at + rest.rfind(parts[-1]) + len(parts[-1])]
         return ""
 
-    def clauses(self) -> Iterator[tuple[dict[str, Any], "Message", str]]:
-        """The parts of a sentence that begin with a word of the table, the row that fits, and why not to do it."""
+    def clauses(self) -> Iterator[tuple[dict[str, Any], "Message", str]]:  # each with its row, and why not to do it
         low, bare = self.low, _BLANK.sub(lambda m: " " * len(m[0]), self.low)
-        ends = [] if find("fact", low) else [m.start() for m in WORDS["clause"].finditer(bare) if m.start()]
-        cuts = [0, *ends, len(low)]
-        begins = [(c, d) for c, d in pairwise(cuts) if find(_FIRST, bare[c:d]) and not find("agree aside", low[c:d])]
+        cuts = sorted({0, len(low), *(m.start() for m in WORDS["clause"].finditer(bare) if not find("fact", low))})
+        begins = [(c, d) for c, d in pairwise(cuts) if find(_FIRST, bare[c:d]) and not find("agree aside", bare[c:d])]
         for (c, d), (e, _) in pairwise([*begins, (len(low), 0)]):
             part = Message(self.raw[c:e])
+            hits = list[tuple[int, dict[str, Any], str]]()
             for row in DATA["intents"]["rows"]:
                 (first, *rest), said = row["words"].split(), low if "free" in row else bare
                 verb, things = find(first, said[c:d]), all(map(part.texts, row.get("things", "").split()))
-                if verb and things and all(find(word, part.low) for word in rest):
-                    yield row, part, self.mood(row, said, c, slice(c + verb.start(), c + verb.end()), d)
-                    break
+                ends = [found.end() for word in rest if (found := find(word, part.low))]
+                fits = verb and things and len(ends) == len(rest)
+                if verb and fits and (not hits or first == hits[0][1]["words"][:4] == "list"):  # lists may be several
+                    how = self.mood(row, said, c, slice(c + verb.start(), c + verb.end()), d)
+                    hits.append((max([0, *ends]), row, how))
+            yield from ((row, part, how) for _, row, how in sorted(hits, key=lambda hit: hit[0]))
 
-    def mood(self, row: dict[str, Any], low: str, begin: int, verb: slice, end: int) -> str:
-        """Whether something is plainly asked for (""), or denied, asked about ("help"), told of somebody, or unclear."""
-        lead, tail = low[begin : verb.start].removeprefix("but"), low[verb.stop : end]
+    def mood(self, row: dict[str, Any], low: str, begin: int, verb: slice, end: int) -> str:  # "" where it is asked
+        parts = low[begin : verb.start].removeprefix("but"), low[verb.stop : end], self.low
+        lead, tail, whole = (re.sub("[a-z]{4,}", lambda m: SLIPS.get(m[0], m[0]), part) for part in parts)
         if find("not", lead) or row["tool"].startswith(("get_", "list_", "check_", "inspect_")):
             return "nothing" if find("not", lead) else ""
-        past = re.match(r"\w+ed\b", low[verb]) and not find("wanted", lead)
-        if find("told", re.split(r"\b(?:but|so)\b", low[: verb.start])[-1]) or (past and find("been", lead)):
+        past = re.match(r"(?!need)\w+ed\b", low[verb]) and not find("wanted", lead)
+        done = past and find("been", lead) and low[-1:] != "?"
+        if done or find("told", re.split(r"\b(?:but|so)\b", low[: verb.start])[-1]):
             return "told"
-        plain = "free" in row or (not past and _LED.fullmatch(lead) and _PLAIN.fullmatch(tail))
+        led, then = (_LED, _PLAIN) if row["tool"] == "retire_companion" else (_LOOSE, _ANY)
+        plain = "free" in row or (not past and led.fullmatch(lead) and then.fullmatch(tail))
         doubt = not plain or find("turns", lead if row["words"] == "wish" else low)
-        return "help" if low.endswith("?") and not find("polite", self.low) else "unclear" if doubt else ""
+        return "help" if low.endswith("?") and not find("polite", whole) else "unclear" if doubt else ""
 
-    def gathered(self, spoken_of: str) -> tuple[dict[tuple[str, str], Slots], list[str]]:
-        """The calls that are plainly asked for, with what is told for each, and the moods of all clauses."""
+    def gathered(self, spoken_of: str) -> tuple[dict[tuple[str, str], Slots], list[str]]:  # the calls, and each mood
         asked, calls = [clause for one in self.sentences() for clause in one.clauses()], dict[tuple[str, str], Slots]()
         jobs = [row for row, _, how in asked if "whole" in row and not how]
         parts: list[str] = DATA["parts"] if jobs else []
@@ -189,8 +194,7 @@ class Message:
                     held |= {slot: held.get(slot, []) + values for slot, values in slots.items()}
         return calls, [how for row, _, how in asked if row["tool"] not in parts or row["words"] == "fact"]
 
-    def meant(self, tool: str, clause: "Message", spoken_of: str) -> list[str]:
-        """Who is meant: whom a clause names, or calls she, he or it."""
+    def meant(self, tool: str, clause: "Message", spoken_of: str) -> list[str]:  # whom it names, or calls she, he or it
         if not re.match("COMPANION|OF", DATA["slots"].get(tool, "")):
             return [""]
         name, pronoun, at = re.search("N_", clause.low), find("pronoun", clause.low), self.raw.find(clause.raw)
@@ -213,8 +217,7 @@ def call(tool: str, found: Slots) -> tuple[str, dict[str, Any], list[str]]:
     return tool, given, lacks
 
 
-def understand(raw: str, spoken_of: str = "") -> Wish:
-    """What a message asks for; `spoken_of` is the companion that was spoken of last."""
+def understand(raw: str, spoken_of: str = "") -> Wish:  # `spoken_of` is the companion that was spoken of last
     message = Message(raw[:4000])
     known = [w in KNOWN for w in re.findall(r"(?<![\w'])[^\W\d_]+(?:'\w+)?", re.sub(r"[A-Z]_*", " ", message.low))]
     if len(raw) > 4000 or sum(known) < 0.3 * len(known) or not (known or message.raw.isascii()):
@@ -252,8 +255,7 @@ def decide(contents: list[types.Content]) -> types.Part:  # the next call, or wh
     return types.Part(text="\n\n".join(told) or say.replace("{0}", [*Message(text).texts("C"), "ID"][0]))
 
 
-def turn(contents: list[types.Content]) -> tuple[list[str], str, list[dict[str, Any]]]:
-    """What was said since the last wish was carried out, whom it was about before, and what came of calls since."""
+def turn(contents: list[types.Content]) -> tuple[list[str], str, list[dict[str, Any]]]:  # and whom it was about
     said, before, latest, results = list[str](), "", "", list[dict[str, Any]]()
     ours = [c for c in contents if c.parts and c.parts[0].text != "For context:"]  # what another agent of ADK's said
     for part, role in ((part, content.role) for content in ours for part in content.parts or []):
@@ -288,9 +290,7 @@ class OfflineRules(BaseLlm):
     def capabilities(self) -> LlmCapabilities:
         return LlmCapabilities(output_schema_and_tools=True)
 
-    async def generate_content_async(
-        self, llm_request: LlmRequest, stream: bool = False
-    ) -> AsyncGenerator[LlmResponse]:
+    async def generate_content_async(self, llm_request: LlmRequest, stream: bool = False) -> Answers:
         part = decide(llm_request.contents)
         for sentence in re.split(r"(?<=[.!?] )", part.text or "") if stream and part.text else []:
             yield LlmResponse(content=types.ModelContent(sentence), partial=True)
