@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]
 
 from processes import Place, place  # noqa: E402 # found through the line above
-from wire import ERAS, Pipe, piped  # noqa: E402 # as above
+from wire import ERAS, held, piped  # noqa: E402 # as above
 
 TIMES, BAR = 5, 2.0
 WAYS = ("SIGINT", "SIGTERM", "EOF")
@@ -27,7 +27,8 @@ def gone(here: Place, way: str, *, busy: bool, log: Path) -> float:
     """Seconds from the signal, or the end of the pipe, to the end of the process."""
     with piped(here, ERAS[1], log) as (pipe, running):
         if busy:
-            hold(here, pipe)
+            here.http.delete("/_sandbox/faults")  # of the time before
+            held(here, pipe)
         begun = time.perf_counter()
         if way == "EOF":
             assert pipe.process.stdin
@@ -36,14 +37,6 @@ def gone(here: Place, way: str, *, busy: bool, log: Path) -> float:
             pipe.process.send_signal(getattr(signal, way))
         running.process.wait(30)
         return time.perf_counter() - begun
-
-
-def hold(here: Place, pipe: Pipe) -> None:
-    """A call whose answer doesn't come."""
-    here.http.delete("/_sandbox/faults")
-    here.fault("GET /v1/user/subscription blackhole")
-    pipe.begin("tools/call", {"name": "check_quota", "arguments": {}})
-    here.wait_for_fault(pipe.process)
 
 
 def main() -> int:

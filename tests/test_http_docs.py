@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from storykeeper_server import connections
 from storykeeper_server.grammar import parser
-from storykeeper_server.mcp import connections, gate, provider, workers
+from storykeeper_server.mcp import gate, provider, workers
 from storykeeper_server.mcp.draining import DRAIN_SECONDS
 from storykeeper_server.mcp.scopes import NEEDED
 from storykeeper_tools.access import SCOPES, read

@@ -18,9 +18,9 @@ from mcp import Client, MCPError
 from mcp.server.mcpserver.prompts.base import Prompt
 from mcp.types import INTERNAL_ERROR
 
-from processes import Place, place
+from processes import place
 from storykeeper_server.mcp.app import build
-from wire import ERAS, Era, Pipe, Silence, piped, request, started
+from wire import ERAS, Era, Pipe, Silence, held, piped, request, started
 
 NOISE = """
 import atexit, os, sys
@@ -120,14 +120,6 @@ def test_ten_thousand_requests_at_once_are_each_answered(tmp_path: Path) -> None
         assert pipe.call("list_companions").code == "ok"
     assert answers == {None: 5000} | {f"r{n}": 1 for n in range(1, 10_000, 2)}
     assert pipe.strays == []
-
-
-def held(here: Place, pipe: Pipe, meta: dict[str, Any] | None = None) -> int:
-    """A call that waits for an answer from above, which doesn't come."""
-    here.fault("GET /v1/user/subscription blackhole")
-    number = pipe.begin("tools/call", {"name": "check_quota", "arguments": {}}, meta)
-    here.wait_for_fault(pipe.process)
-    return number
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -276,3 +276,11 @@ def listening(port: int, running: Running) -> None:
             return
         with suppress(subprocess.TimeoutExpired):
             assert running.process.wait(0.02) is None, running.said()
+
+
+def held(here: Place, pipe: Pipe) -> int:
+    """A call that waits for an answer from above, which doesn't come."""
+    here.fault("GET /v1/user/subscription blackhole")
+    number = pipe.begin("tools/call", {"name": "check_quota", "arguments": {}})
+    here.wait_for_fault(pipe.process)
+    return number

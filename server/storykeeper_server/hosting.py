@@ -15,7 +15,8 @@ from mcp.server import MCPServer
 
 from storykeeper_tools.settings import Settings
 
-from .mcp.addresses import PATH, check_public, listener, own, parsed
+from .listening import listener
+from .mcp.addresses import PATH, check_public, own, parsed
 from .mcp.serving import Site, serve
 from .mcp.workers import supervise
 from .wiring import Storykeeper
@@ -57,7 +58,7 @@ def _listening(arguments: argparse.Namespace, settings: Settings) -> Generator[s
         with socket.socket(fileno=arguments.listener) as inherited:
             yield inherited
         return
-    with listener(name, port) as made:
+    with listener(name, port, "--http") as made:
         print(f"{own(*_where(arguments, made))}{PATH}", flush=True)
         print("Ctrl-C ends it.", file=sys.stderr, flush=True)
         yield made

@@ -51,15 +51,16 @@ async def talk(arguments: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _served(arguments: argparse.Namespace) -> AsyncGenerator[str]:
     """The page's address, as long as it is there."""
+    from .listening import listener
     from .talk.app import build  # Starlette: not needed to talk in the terminal
     from .talk.pictures import albums
-    from .talk.serving import listener, origins, serving
+    from .talk.serving import origins, serving
 
     async with opened(arguments) as keeper:
         arguments.companion = _meant(keeper, arguments.companion)
         shown = albums(arguments.album, arguments.companion, [c.id for c in keeper.ledger.companions()])
         _check_public(arguments, keeper)
-        with listener(arguments.host, arguments.port) as listening:
+        with listener(arguments.host, arguments.port, "--port") as listening:
             own = origins(arguments.host, listening.getsockname()[1])
             guard = _guard(arguments, keeper, own)
             gallery = Gallery(

@@ -149,9 +149,7 @@ def wire(
     durable: bool = True,
 ) -> Storykeeper:
     """Put the parts together. What isn't given is as the settings have it; touches neither disk nor network."""
-    if elevenlabs is None:
-        url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
-        elevenlabs = ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file, pace=pace(settings)))
+    elevenlabs = elevenlabs or service(settings)
     database = opened(settings.folder, settings.database_url)
     key = SigningKey(settings.folder / KEY, lambda: ledger.signed())  # noqa: PLW0108 - it is made below
     ledger = Ledger(database, Journal(database, key))
@@ -161,11 +159,7 @@ def wire(
     stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), Texts(readable, source), blobs)
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger, embedded=settings.sandbox)
-    usual = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
-    if settings.requests_per_second:
-        # A look and then a create may each have waited for a turn before the create left.
-        usual = replace(usual, settle=usual.settle + 2 * Limits().queueing)
-    ensure = Ensure(elevenlabs, ledger, blobs, patience or usual, permit=consents.permit)
+    ensure = Ensure(elevenlabs, ledger, blobs, patience or usual(settings), permit=consents.permit)
     runs = Runs(database)
     receipts = Receipts(database, ledger.journal, key)
     voiced = Voiced(elevenlabs, ledger, consents, settings.workspace)
@@ -211,6 +205,21 @@ def wire(
         Interviews(planner, stager),
         key,
     )
+
+
+def service(settings: Settings) -> ElevenLabs:
+    """ElevenLabs, or what stands for it; an embedded sandbox says later where it listens."""
+    url = "http://127.0.0.1" if settings.sandbox else address(settings.region, settings.url)
+    return ElevenLabs(Link(url, settings.api_key, ca_file=settings.ca_file, pace=pace(settings)))
+
+
+def usual(settings: Settings) -> Patience:
+    """How long the service may take to show what was made there."""
+    found = SANDBOX_PATIENCE if settings.workspace == SANDBOX else Patience()
+    if not settings.requests_per_second:
+        return found
+    # A look and then a create may each have waited for a turn before the create left.
+    return replace(found, settle=found.settle + 2 * Limits().queueing)
 
 
 def firestore(settings: Settings) -> Source | None:

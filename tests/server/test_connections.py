@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from endpoints import message
 from processes import PATIENCE, place
-from storykeeper_server.mcp.connections import Guarded
+from storykeeper_server.connections import Guarded
 
 pytestmark = pytest.mark.anyio
 WHOLE = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

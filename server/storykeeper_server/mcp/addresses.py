@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import socket
 
 from mcp.server.transport_security import TransportSecuritySettings
 
@@ -12,7 +10,6 @@ from storykeeper_tools.access import Access
 from storykeeper_tools.errors import BadInput
 
 PATH = "/mcp"
-QUEUE = 2048  # connections that nobody has taken yet
 _HERE = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -42,19 +39,6 @@ def local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def listener(host: str, port: int) -> socket.socket:
-    """Listening already, so that the first request waits. Raises BadInput for an address that can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        found = socket.create_server((host, port), family=family, backlog=QUEUE)
-    except OSError as error:
-        what = os.strerror(code) if (code := error.errno or 0) > 0 else "there is no such address"
-        raise BadInput(f"port {port} of {host} can't be used: {what}", next="choose another one with --http") from None
-    # Connections inherit it; without, an answer's body waits 40 ms for the client to acknowledge the head.
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return found
 
 
 def own(host: str, port: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mcp import MCPError
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument, UserMessage
@@ -82,35 +83,10 @@ checks the key, the account and the settings at once."""
 
 def guiding(shelf: Shelf) -> list[Prompt]:
     """Those that need no look at any companion, and those that do."""
-
-    async def create(name: str, recordings: str, memories: str = "") -> str:
-        told = {"recordings": _data(recordings), "memories": _data(memories) if memories.strip() else "none yet"}
-        try:
-            return CREATE.format(name=_data(clean_name(name)), **told)
-        except ValueError as error:
-            raise MCPError(INVALID_PARAMS, str(BadInput(f"name: {error}", next="say whose companion it is"))) from None
-
-    async def review(companion: str) -> list[UserMessage]:
-        try:
-            id = shelf.called(companion).id
-            parts = [(f"companion://{id}/memories", await shelf.memories(id)), *await _rehearsed(shelf, id)]
-        except StorykeeperError as error:
-            raise MCPError(INVALID_PARAMS, str(error)) from error
-        return [UserMessage(REVIEW.format(companion=id)), *(UserMessage(_embedded(*part)) for part in parts)]
-
-    async def troubleshoot(problem: str, companion: str = "") -> str:
-        met = [code for code in codes() if _met(code, problem)]
-        known = "The code that stands in it:" if met else "No code stands in it, so here are all; which one fits?"
-        try:
-            about = f"- About the companion {shelf.called(companion).id}\n" if companion else ""
-        except StorykeeperError as error:
-            raise MCPError(INVALID_PARAMS, str(error)) from error
-        rows = "\n".join(codes()[code] for code in met or codes())
-        return TROUBLE.format(problem=_data(problem), companion=about, known=known, codes=rows)
-
+    guide = _Guide(shelf)
     return [
         _prompt(
-            create,
+            guide.create,
             "create_companion",
             "Make a memory companion",
             "Leads from recordings and memories to a companion that can be talked to, with consent and a plan first",
@@ -119,14 +95,14 @@ def guiding(shelf: Shelf) -> list[Prompt]:
             memories="Texts or folders, separated by commas?",
         ),
         _prompt(
-            review,
+            guide.review,
             "review_companion",
             "Review a companion",
             "Reads its memory book, its last rehearsal and its drift, and proposes corrections",
             companion="A companion's id or name",
         ),
         _prompt(
-            troubleshoot,
+            guide.troubleshoot,
             "troubleshoot",
             "Find out what is wrong",
             "What an error means, who can mend it, and what to do next",
@@ -134,6 +110,38 @@ def guiding(shelf: Shelf) -> list[Prompt]:
             companion="A companion's id or name, if it is about one?",
         ),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Guide:
+    """What each prompt says of what was filled in. Raises MCPError where that can't be meant."""
+
+    shelf: Shelf
+
+    async def create(self, name: str, recordings: str, memories: str = "") -> str:
+        told = {"recordings": _data(recordings), "memories": _data(memories) if memories.strip() else "none yet"}
+        try:
+            return CREATE.format(name=_data(clean_name(name)), **told)
+        except ValueError as error:
+            raise MCPError(INVALID_PARAMS, str(BadInput(f"name: {error}", next="say whose companion it is"))) from None
+
+    async def review(self, companion: str) -> list[UserMessage]:
+        try:
+            id = self.shelf.called(companion).id
+            parts = [(f"companion://{id}/memories", await self.shelf.memories(id)), *await _rehearsed(self.shelf, id)]
+        except StorykeeperError as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+        return [UserMessage(REVIEW.format(companion=id)), *(UserMessage(_embedded(*part)) for part in parts)]
+
+    async def troubleshoot(self, problem: str, companion: str = "") -> str:
+        met = [code for code in codes() if _met(code, problem)]
+        known = "The code that stands in it:" if met else "No code stands in it, so here are all; which one fits?"
+        try:
+            about = f"- About the companion {self.shelf.called(companion).id}\n" if companion else ""
+        except StorykeeperError as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+        rows = "\n".join(codes()[code] for code in met or codes())
+        return TROUBLE.format(problem=_data(problem), companion=about, known=known, codes=rows)
 
 
 def codes() -> dict[str, str]:

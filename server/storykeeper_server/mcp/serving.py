@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from mcp.server import MCPServer
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
@@ -29,9 +27,9 @@ from storykeeper_tools.access import SCOPES, Access
 from storykeeper_tools.catalogue import Tool
 from storykeeper_tools.errors import StorykeeperError
 
-from .addresses import PATH, QUEUE, allowed, public
+from ..listening import guest
+from .addresses import PATH, allowed, public
 from .auth import Verifier
-from .connections import Guarded, backlog
 from .draining import Drain, Drained
 from .gate import OPEN, Gate, Named
 from .provider import Provider
@@ -135,46 +133,16 @@ async def serve(server: MCPServer[Any], site: Site, listening: socket.socket, le
     logging.getLogger("mcp.server").setLevel(logging.WARNING)  # it tells ids of sessions, which are credentials
     logging.getLogger("mcp.server.transport_security").setLevel(logging.ERROR)  # what it says the gate says better
     drain = Drain()
-    guest = _Guest(_config(web(server, site, drain)))
+    listener = guest(web(server, site, drain))
     async with server.session_manager.run():
-        serving = asyncio.ensure_future(guest.serve(sockets=[listening]))
+        serving = asyncio.ensure_future(listener.serve(sockets=[listening]))
         leaving = asyncio.ensure_future(leave.wait())
         await asyncio.wait((serving, leaving), return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         if not serving.done():
             await drain.finish()
-        guest.should_exit = True
+        listener.should_exit = True
         # What there is to lose is written down, and an engine whose database is away would wait for it.
         last = asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, os._exit, 0)
         await serving
     last.cancel()
-
-
-class _Guest(uvicorn.Server):
-    """A server that leaves signals to whoever runs the loop."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listening in sockets or ():
-            listening.listen(QUEUE)  # it was as few as are taken at once: for both asyncio has one figure
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    """No log of requests, and no server's name."""
-    return uvicorn.Config(
-        app,
-        http=Guarded,
-        backlog=backlog(),
-        ws="none",
-        lifespan="off",  # what the tools need is opened around it, so that what goes wrong there is told as ever
-        access_log=False,
-        log_config=None,
-        log_level="error",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
