@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -15,7 +16,6 @@ from storykeeper_tools import reporting as reporting_settings
 from storykeeper_tools.account import Account
 from storykeeper_tools.agents import Agents
 from storykeeper_tools.catalogue import Tool, catalogue
-from storykeeper_tools.companion.memories.source import Source
 from storykeeper_tools.companion.recordings.thresholds import thresholds
 from storykeeper_tools.companions import Companions
 from storykeeper_tools.elevenlabs.client import ElevenLabs, Limits
@@ -52,7 +52,6 @@ from storykeeper_tools.provisioning.schema import opened, schema
 from storykeeper_tools.provisioning.slots import FileSlot, NumberedSlot, Slot
 from storykeeper_tools.provisioning.sounds import Sounds
 from storykeeper_tools.provisioning.staging import Stager
-from storykeeper_tools.provisioning.texts import Texts
 from storykeeper_tools.provisioning.voiced import Voiced
 from storykeeper_tools.provisioning.worker import Carry, Worker
 from storykeeper_tools.provisioning.workspace import Workspace
@@ -63,6 +62,10 @@ from storykeeper_tools.revoking import Revoking
 from storykeeper_tools.sessions import Sessions
 from storykeeper_tools.settings import SANDBOX, Settings, read
 from storykeeper_tools.voices import Voices
+
+if TYPE_CHECKING:
+    from storykeeper_tools.companion.memories.source import Source
+    from storykeeper_tools.provisioning.texts import Texts
 
 COMPANION_TOOLS = frozenset(
     {
@@ -155,8 +158,7 @@ def wire(
     ledger = Ledger(database, Journal(database, key))
     blobs = Blobs(settings.folder / "blobs")
     readable = allow(settings.files, home=Path.home()) if files is None else files
-    source = firestore(settings)
-    stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), Texts(readable, source), blobs)
+    stager = Stager(Sounds(readable, blobs, thresholds(settings.preflight)), lambda: texts(readable, settings), blobs)
     consents = Consents(ledger, key, settings.consent)
     workspace = Workspace(settings.workspace, elevenlabs, ledger, embedded=settings.sandbox)
     ensure = Ensure(elevenlabs, ledger, blobs, patience or usual(settings), permit=consents.permit)
@@ -220,6 +222,13 @@ def usual(settings: Settings) -> Patience:
         return found
     # A look and then a create may each have waited for a turn before the create left.
     return replace(found, settle=found.settle + 2 * Limits().queueing)
+
+
+def texts(files: Files, settings: Settings) -> Texts:
+    """What reads memories. Its readers and rules are many, and a start needn't wait for them."""
+    from storykeeper_tools.provisioning.texts import Texts
+
+    return Texts(files, firestore(settings))
 
 
 def firestore(settings: Settings) -> Source | None:

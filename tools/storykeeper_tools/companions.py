@@ -13,12 +13,12 @@ from .caller import NOBODY, Caller, Wait
 from .companion.changes import Changes, changed, said_again
 from .companion.consent import About, Consent
 from .companion.language import phrases
-from .companion.memories.provenance import clean, is_id
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
 from .errors import BadInput, Conflict, MissingPermission, UpstreamError, from_row
 from .provisioning import goahead
+from .provisioning.base import Base
 from .provisioning.consents import Consents
 from .provisioning.consents import about as about_plan
 from .provisioning.engine import Engine
@@ -32,7 +32,6 @@ from .provisioning.proposals import Proposals
 from .provisioning.rehearsed import Rehearsed
 from .provisioning.runs import UNFINISHED, Run
 from .provisioning.staging import Staged, Stager
-from .provisioning.texts import Base
 from .provisioning.watching import watch
 from .provisioning.workspace import Workspace
 from .telemetry import spanned
@@ -131,6 +130,8 @@ class Companions:
 
     def _kept(self, companion: Companion, plan: Plan, remove: list[str]) -> Base:
         """The memories of a plan but for some, which go by title or document id, or one by one by their own ids."""
+        from .companion.memories.provenance import is_id  # a start needn't wait for it
+
         ids = {resource.id: resource.slot for resource in self.planner.made(companion)}
         titles = {memory.title for memory in plan.memories}
         items = [name for name in remove if is_id(name) and name not in titles]
@@ -248,6 +249,8 @@ class Companions:
         elif view.agent_id and not view.rehearsed:
             view.rehearsed = "not rehearsed yet"
         if about:
+            from .companion.memories.provenance import clean  # a start needn't wait for it
+
             plan = self.planner.ledger.plan(known.plan_id)
             view.memories = await anyio.to_thread.run_sync(self._about, plan, about) if plan else []
             view.warnings += [] if view.memories else [f"nothing is told about '{clean(about)[:60]}'"]

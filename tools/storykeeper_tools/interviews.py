@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from pydantic import BaseModel
 
 from .companion import interview
 from .companion.language import table
-from .companion.memories.documents import parse
-from .companion.memories.facts import facts
-from .companion.memories.item import Item
-from .companion.memories.phases import gaps
-from .companion.memories.tongue import told_in
 from .companion.spec import Status, clean_name, name_key
 from .errors import BadInput
 from .provisioning.plan import Plan
 from .provisioning.planner import Planner
 from .provisioning.staging import Stager
+
+if TYPE_CHECKING:
+    from .companion.memories.item import Item
 
 
 class Question(BaseModel):
@@ -85,14 +84,20 @@ class Interviews:
 
     def _told(self, plan: Plan | None, paths: Sequence[str]) -> list[Item]:
         """What the documents of a plan and some files tell."""
+        from .companion.memories.documents import parse  # as what follows: a start needn't wait for them
+
         kept = [memory for memory in plan.memories if memory.type == "text"] if plan else []
         texts = [self.stager.blobs.read(memory.sha256).decode() for memory in kept]
-        more, _ = self.stager.texts.read(paths)
+        more, _ = self.stager.texts().read(paths)
         return [*parse(*texts), *more]
 
 
 def untold(items: Sequence[Item], *, name: str, language: str, corrections: Sequence[str] = ()) -> list[str]:
     """The parts of a life that no memory is about."""
+    from .companion.memories.facts import facts
+    from .companion.memories.phases import gaps
+    from .companion.memories.tongue import told_in
+
     language = told_in((item.text for item in items), language)
     known = facts(items, subject=name, corrections=corrections, language=language) if items else []
     born = next((int(fact.expected[0]) for fact in known if fact.kind == "birth_year"), 0)

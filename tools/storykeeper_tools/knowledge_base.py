@@ -88,8 +88,9 @@ class KnowledgeBase:
 
     def _stage(self, text: str, title: str, files: list[str]) -> tuple[list[StagedMemory], list[str]]:
         with self.stager.blobs.staging() as staging:
-            memories = self.stager.texts.text(staging, title, text) if text else []
-            read = self.stager.texts.stage(staging, files)
+            texts = self.stager.texts()
+            memories = texts.text(staging, title, text) if text else []
+            read = texts.stage(staging, files)
             others = [m for m in read.memories if m.sha256 not in {k.sha256 for k in memories}]
             return [*memories, *others], read.left_out
 

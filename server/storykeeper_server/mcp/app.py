@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any
+from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, RequestStateSecurity
@@ -86,6 +86,5 @@ def expose(tool: Tool) -> McpTool:
         return CallToolResult(content=[text], structured_content=result.model_dump(mode="json"))
 
     shown = [p for p in signature.parameters.values() if p.name != caller]
-    answer = Annotated[CallToolResult, signature.return_annotation]
-    vars(call)["__signature__"] = signature.replace(parameters=shown, return_annotation=answer)
-    return strict(call, title=tool.title, annotations=hints(tool))
+    vars(call)["__signature__"] = signature.replace(parameters=shown)
+    return strict(call, signature.return_annotation, title=tool.title, annotations=hints(tool))

@@ -12,7 +12,9 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from storykeeper_tools.catalogue import Tool as Row
 from storykeeper_tools.errors import BadInput, InternalError, from_system
@@ -54,23 +56,23 @@ class StrictTool(Tool):
         return refusal(InternalError("something broke inside Storykeeper", exists="see list_companions"))
 
 
-def strict(call: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> Tool:
-    """A tool of a function; its argument model is closed, and its schemas are without pydantic's repetitions."""
+def strict(call: Callable[..., Any], answer: type[BaseModel], *, title: str, annotations: ToolAnnotations) -> Tool:
+    """A tool of a function, whose results have `answer` as their structured content; its argument model is closed, and its
+    schemas are without pydantic's repetitions."""
     tool = StrictTool.from_function(
         call,
         title=title,
         description=one_line(call.__doc__),
         context_kwarg="ctx",
         annotations=annotations,
-        structured_output=True,
+        structured_output=False,  # its own schema of the answer would be told in full, and a start waits for it
     )
     arguments = tool.fn_metadata.arg_model
     # Built with the first call, and its schema is that of the open one but for a line: a start needn't wait for either.
     config = ConfigDict(extra="forbid", strict=True, defer_build=True)
     tool.fn_metadata.arg_model = type(f"{tool.name}_arguments", (arguments,), {"model_config": config})
     tool.parameters = {**shown_input(tool.parameters), "additionalProperties": False}
-    if tool.fn_metadata.output_schema:
-        tool.fn_metadata.output_schema = shown_output(tool.fn_metadata.output_schema)
+    tool.fn_metadata.output_schema = shown_output(answer)
     return tool
 
 
@@ -94,8 +96,21 @@ def shown_input(schema: dict[str, Any]) -> dict[str, Any]:
     return dict(_lean(schema, _defs(schema), _NOISE))
 
 
-def shown_output(schema: dict[str, Any]) -> dict[str, Any]:
+class _Outline(GenerateJsonSchema):
+    """Of the models in a model it says no more than that they are objects."""
+
+    _outermost = True
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        if not self._outermost:
+            return {"type": "object"}
+        self._outermost = False
+        return super().model_schema(schema)
+
+
+def shown_output(answer: type[BaseModel]) -> dict[str, Any]:
     """An output schema: names and types of the fields, which are always there. What they hold shows in the answer."""
+    schema = answer.model_json_schema(schema_generator=_Outline)
     fields = _lean(schema, _defs(schema), _NOISE).get("properties", {})
     return {"type": "object", "properties": {name: _type(f) for name, f in fields.items() if name not in _ALIKE}}
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .language import named, table
-from .memories.phases import PHASES
 
 HEADING = "## "
 
@@ -25,6 +24,8 @@ def questions(gaps: Collection[str], *, name: str, language: str, themselves: bo
 
     Raises BadInput for a language that has no file.
     """
+    from .memories.phases import PHASES  # a start needn't wait for it
+
     asks: Mapping[str, Sequence[str]] = table(language, "interview")["you" if themselves else "of"]
     topics = sorted(PHASES, key=lambda topic: topic not in gaps)
     return [Question(topic, named(ask, name, language)) for topic in topics for ask in asks[topic]]

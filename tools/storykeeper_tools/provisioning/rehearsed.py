@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..companion.consent import canonical
-from ..companion.rehearsal.rules import Verdict
+from ..companion.rehearsal.verdict import Verdict
 from ..elevenlabs.models import Agent
 from .ledger import Ledger, Resource
 from .tree import at

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import anyio.from_thread
 import anyio.to_thread
 
 from ..caller import NOBODY, Caller, Interrupted
-from ..companion.memories.provenance import Entry
 from ..companion.recordings.verdict import Recording
 from ..companion.spec import Wish
 from ..errors import StorykeeperError
+from .base import NOTHING, Base
 from .blobs import Blobs, Staging
 from .plan import Plan, StagedMemory, StagedRecording
 from .sounds import Sounds, Telling
-from .texts import NOTHING, Base, Texts
+
+if TYPE_CHECKING:  # a start needn't wait for the readers and the rules of memories
+    from ..companion.memories.provenance import Entry
+    from .texts import Texts
 
 LONG = 4 * 3600.0  # seconds of a recording, of which no more is heard
 
@@ -41,8 +45,10 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Stager:
+    """`texts` makes what reads memories, when there are some."""
+
     sounds: Sounds
-    texts: Texts
+    texts: Callable[[], Texts]
     blobs: Blobs
 
     @asynccontextmanager
@@ -83,7 +89,7 @@ class Stager:
         language = wish.language if wish else "en"
         with self.blobs.staging() as staging:
             heard = self.sounds.stage(staging, recordings, telling(NOBODY))
-            texts = self.texts.stage(staging, memories, memory_id, language=language, base=base)
+            texts = self.texts().stage(staging, memories, memory_id, language=language, base=base)
             doubts = [*texts.notes, *_doubts(wish, texts.entries)] if wish else texts.notes
             return Staged([s for s, _ in heard], [j for _, j in heard], texts.memories, texts.left_out, staging, doubts)
 

@@ -19,6 +19,7 @@ from ..companion.memories.source import Found, Source
 from ..companion.memories.tongue import told_in
 from ..errors import BadInput, Conflict, NotFound
 from ..files import Files, label, shown
+from .base import NOTHING, Base
 from .blobs import Blobs, Staging
 from .origins import Given, Known, again, bare, ends, named, origin
 from .plan import StagedMemory
@@ -26,20 +27,6 @@ from .sounds import SUFFIXES as SOUNDS
 
 LARGEST = 20 * 1024 * 1024
 EPUB = "application/epub+zip"
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What is there already: documents that stay, documents that go, and the ids of memories that go out of those that
-    stay. Of `known` documents only it counts where a long file goes on in the next one."""
-
-    kept: Sequence[StagedMemory] = ()
-    removed: Sequence[StagedMemory] = ()
-    items: Collection[str] = ()
-    known: Sequence[StagedMemory] = ()
-
-
-NOTHING = Base()
 
 
 @dataclass(frozen=True, slots=True)

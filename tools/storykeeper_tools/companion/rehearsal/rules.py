@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from .marks import NOT, OPEN, UNSAID, Marks
 from .speech import Clause
 from .values import names, rival, say
-
-Verdict = Literal["pass", "fail", "unsure"]
+from .verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """`why` quotes the words that decided; `unsure` is for a person to judge, and never counts as passed."""
+    """`why` quotes the words that decided."""
 
     verdict: Verdict
     why: str
