@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import BaseModel
-
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Subscription
+from .model import Model
 from .provisioning.workspace import Workspace, room
 
 
-class Quota(BaseModel):
+class Quota(Model):
     tier: str
     credits_left: int
     credits_limit: int

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .companion import persona
 from .companion.consent import canonical
@@ -28,6 +28,7 @@ from .errors import (
     VoiceNeedsVerification,
     WrongKind,
 )
+from .model import Model
 from .provisioning import payload, retrieval
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.indexing import index, lookups, settled
@@ -47,13 +48,13 @@ Documents = Annotated[list[str], Field(max_length=200)]
 Text = Annotated[str, Field(max_length=8000)]
 
 
-class AgentRow(BaseModel):
+class AgentRow(Model):
     agent_id: str
     name: str
     ours: bool
 
 
-class AgentList(BaseModel):
+class AgentList(Model):
     agents: list[AgentRow]
     next_page: str | None
 
@@ -62,7 +63,7 @@ class AgentList(BaseModel):
         return "\n".join(rows + ([f"more: page={self.next_page}"] if self.next_page else [])) or "No agents."
 
 
-class AgentView(BaseModel):
+class AgentView(Model):
     """An agent's whole configuration; its parts are as ElevenLabs documents them."""
 
     agent_id: str
@@ -82,7 +83,7 @@ class AgentView(BaseModel):
         return f"Agent {self.agent_id} '{self.name}', {door}, voice {self.voice_id}, {self.language}; knows {known}."
 
 
-class AddedAgent(BaseModel):
+class AddedAgent(Model):
     agent_id: str
     name: str
     warnings: list[str]
@@ -91,13 +92,13 @@ class AddedAgent(BaseModel):
         return " ".join([f"Agent {self.agent_id} ('{self.name}') exists and is private.", *self.warnings])
 
 
-class Difference(BaseModel):
+class Difference(Model):
     field: str
     before: Any
     after: Any
 
 
-class Changed(BaseModel):
+class Changed(Model):
     agent_id: str
     changes: list[Difference]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
-from pydantic import BaseModel
 
 from .companion import interview
 from .companion.language import table
 from .companion.spec import Status, clean_name, name_key
 from .errors import BadInput
+from .model import Model
 from .provisioning.plan import Plan
 from .provisioning.planner import Planner
 from .provisioning.staging import Stager
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from .companion.memories.item import Item
 
 
-class Question(BaseModel):
+class Question(Model):
     topic: str
     ask: str
 
 
-class Interview(BaseModel):
+class Interview(Model):
     """`gaps` are the topics that no memory is about; `themselves` says that the person is asked."""
 
     name: str

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import anyio.to_thread
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .caller import NOBODY, Caller
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Document
 from .errors import BadInput
+from .model import Model
 from .provisioning.ensure import Direct, Ensure, title
 from .provisioning.kinds import WantedDocument
 from .provisioning.marked import is_ours
@@ -20,7 +21,7 @@ from .provisioning.staging import Stager
 from .provisioning.workspace import Workspace
 
 
-class DocumentRow(BaseModel):
+class DocumentRow(Model):
     """`name` is as ElevenLabs has it: with a marker before the title of one that is ours."""
 
     id: str
@@ -32,7 +33,7 @@ class DocumentRow(BaseModel):
         return f"{self.id} '{title(self.name) if ours else self.name}' ({self.type}){' (ours)' if ours else ''}"
 
 
-class DocumentList(BaseModel):
+class DocumentList(Model):
     documents: list[DocumentRow]
     next_page: str | None
 
@@ -41,7 +42,7 @@ class DocumentList(BaseModel):
         return "\n".join([*map(str, self.documents), *more]) or "No documents."
 
 
-class Upload(BaseModel):
+class Upload(Model):
     documents: list[DocumentRow]
     warnings: list[str]
 

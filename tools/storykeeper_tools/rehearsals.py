@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel
-
 from .caller import NOBODY, Caller, Wait
 from .companion.spec import Which
 from .elevenlabs.client import ElevenLabs
 from .errors import Busy, Conflict, NotFound, StorykeeperError, from_row
+from .model import Model
 from .provisioning.asking import Asking, Rehearsing
 from .provisioning.blobs import Blobs
 from .provisioning.engine import Engine
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from .companion.rehearsal.questions import Question
 
 
-class Rehearsal(BaseModel):
+class Rehearsal(Model):
     """`unsure` is what a person has to judge; `left` is how many questions aren't answered yet."""
 
     companion: str

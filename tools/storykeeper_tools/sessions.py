@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .companion.spec import name_key
 from .elevenlabs.client import ElevenLabs, plain_id
 from .errors import Conflict, NeedsConsent, NotFound, UnexpectedAnswer, WhichCompanion, WrongKind
+from .model import Model
 from .provisioning.ledger import Companion, Ledger, Resource
 from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
@@ -22,7 +23,7 @@ Door = Literal["ready", "paused", "unfinished"]
 Of = Annotated[str, Field(description="Companion or agent id", max_length=64)]
 
 
-class SignedUrl(BaseModel):
+class SignedUrl(Model):
     agent_id: str
     signed_url: str
     expires_at: str
@@ -32,7 +33,7 @@ class SignedUrl(BaseModel):
         return f"{self.signed_url} (agent {self.agent_id}; a credential; start before {self.expires_at})"
 
 
-class ConversationToken(BaseModel):
+class ConversationToken(Model):
     agent_id: str
     token: str
     conversation_id: str | None

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from .companion.consent import Consent, Granting
 from .companion.spec import ConsentKind
 from .errors import Conflict, StorykeeperError, from_row
+from .model import Model
 from .provisioning.ensure import title
 from .provisioning.ledger import Companion
 from .provisioning.proposals import Proposal
@@ -24,13 +25,13 @@ Standing = Literal[
 ]
 
 
-class DocumentView(BaseModel):
+class DocumentView(Model):
     id: str
     name: str
     type: str
 
 
-class CompanionView(BaseModel):
+class CompanionView(Model):
     companion: str
     name: str
     workspace: str
@@ -55,7 +56,7 @@ class CompanionView(BaseModel):
         return "\n".join([*filter(None, lines), f"Next: {self.next}"])
 
 
-class CompanionRow(BaseModel):
+class CompanionRow(Model):
     companion: str
     name: str
     status: Standing
@@ -68,7 +69,7 @@ class CompanionRow(BaseModel):
         return f"{self.companion} ({self.name}): {self.status}{reason}{agent}"
 
 
-class CompanionList(BaseModel):
+class CompanionList(Model):
     companions: list[CompanionRow]
     workspace: str
 
@@ -76,7 +77,7 @@ class CompanionList(BaseModel):
         return "\n".join(map(str, self.companions)) or f"No companions in the workspace '{self.workspace}' yet."
 
 
-class ConsentView(BaseModel):
+class ConsentView(Model):
     consent_id: str
     kind: ConsentKind
     granted_by: str
@@ -88,7 +89,7 @@ class ConsentView(BaseModel):
         return f"{self.consent_id}: {self.kind} consent of {self.granted_by}, {self.granting}. Next: {self.next}"
 
 
-class Retired(BaseModel):
+class Retired(Model):
     """`effects` are what would be deleted; `confirm` allows just that, once, for ten minutes."""
 
     of: str

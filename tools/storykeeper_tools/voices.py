@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import anyio.to_thread
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .caller import NOBODY, Caller
 from .companion.consent import About
 from .companion.recordings.verdict import Recording
 from .companion.spec import Name
 from .elevenlabs.client import ElevenLabs
+from .model import Model
 from .provisioning import goahead
 from .provisioning.consents import Consents
 from .provisioning.ensure import Direct, Ensure
@@ -24,7 +25,7 @@ from .provisioning.workspace import Workspace
 Recordings = Annotated[list[str], Field(min_length=1, max_length=25, description="Audio files")]
 
 
-class Inspection(BaseModel):
+class Inspection(Model):
     """`best` names the usable ones, best first."""
 
     usable: bool
@@ -37,7 +38,7 @@ class Inspection(BaseModel):
         return "\n".join([*map(str, self.recordings), *ranked, *self.says])
 
 
-class Clone(BaseModel):
+class Clone(Model):
     voice_id: str
     name: str
     blocked: Annotated[str, Field(description="Why it can't be used yet")]
@@ -48,14 +49,14 @@ class Clone(BaseModel):
         return f"Voice {self.voice_id} ('{self.name}') exists.{doubt}"
 
 
-class VoiceRow(BaseModel):
+class VoiceRow(Model):
     voice_id: str
     name: str
     category: str
     ours: bool
 
 
-class VoiceList(BaseModel):
+class VoiceList(Model):
     voices: list[VoiceRow]
     next_page: str | None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, cast
+from types import NoneType, UnionType
+from typing import Any, Literal, cast, get_args, get_origin
 
 from mcp import MCPError
 from mcp.server.mcpserver import Context
@@ -13,8 +14,6 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from storykeeper_tools.catalogue import Tool as Row
 from storykeeper_tools.errors import BadInput, InternalError, from_system
@@ -96,31 +95,37 @@ def shown_input(schema: dict[str, Any]) -> dict[str, Any]:
     return dict(_lean(schema, _defs(schema), _NOISE))
 
 
-class _Outline(GenerateJsonSchema):
-    """Of the models in a model it says no more than that they are objects."""
-
-    _outermost = True
-
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        if not self._outermost:
-            return {"type": "object"}
-        self._outermost = False
-        return super().model_schema(schema)
-
-
 def shown_output(answer: type[BaseModel]) -> dict[str, Any]:
     """An output schema: names and types of the fields, which are always there. What they hold shows in the answer."""
-    schema = answer.model_json_schema(schema_generator=_Outline)
-    fields = _lean(schema, _defs(schema), _NOISE).get("properties", {})
-    return {"type": "object", "properties": {name: _type(f) for name, f in fields.items() if name not in _ALIKE}}
+    told = {name: field for name, field in answer.model_fields.items() if name not in _ALIKE and not field.exclude}
+    return {"type": "object", "properties": {name: _type(field.annotation) for name, field in told.items()}}
 
 
-def _type(field: dict[str, Any]) -> dict[str, Any]:
-    return {"type": field["type"]} if "type" in field else {}
+def _type(annotation: Any) -> dict[str, Any]:
+    """As pydantic's own schema has it, for which a start would wait until all models of all answers are built."""
+    if get_origin(annotation) is not UnionType:
+        return {"type": _json(annotation)}
+    choices = [_json(part) for part in get_args(annotation)]
+    return {} if "object" in choices else {"type": choices}
+
+
+def _json(annotation: Any) -> str:
+    """What JSON calls it: lists and objects whatever they hold, and a choice of words a string."""
+    origin = get_origin(annotation) or annotation
+    return _JSON.get(origin, "object")
 
 
 # Titles only repeat names; lengths, and what more a part may hold, are checked anyway. The list is a third shorter so.
 _NOISE = frozenset({"title", "$defs", "maxLength", "maxItems", "minItems", "pattern", "additionalProperties"})
+_JSON: dict[Any, str] = {
+    str: "string",
+    Literal: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    list: "array",
+    NoneType: "null",
+}
 _ALIKE = frozenset({"workspace"})  # the same in all answers of a server
 _EMPTY: tuple[Any, ...] = ("", [], {}, False, None)
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
+from ..model import Model
 from .spec import ConsentKind, Status, name_key
 
 Granting = Literal["attested", "elicited"]
@@ -41,11 +42,11 @@ class About:
     derived_from: Mapping[str, tuple[str, ...]] | None = None
 
 
-class Consent(BaseModel):
+class Consent(Model):
     """`recordings` are the sha256 of the very bytes that may be sent, `derived_from` says for a cut what it was cut
     from; `evidence_sha256` is that of a signed letter or the like. Times are unix seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     companion: str | None
     subject: str

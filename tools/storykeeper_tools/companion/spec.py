@@ -7,9 +7,10 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from ..errors import BadInput
+from ..model import Model
 
 ConsentKind = Literal["self", "guardian", "executor_or_heir"]
 Status = Literal["living", "deceased"]
@@ -72,7 +73,7 @@ Line = Annotated[str, Field(max_length=500)]
 Which = Annotated[str, Field(max_length=120, description="Id or unique name")]
 
 
-class Part(BaseModel):
+class Part(Model):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

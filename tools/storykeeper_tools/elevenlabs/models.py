@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
+
+from .. import model
 
 
-class Answer(BaseModel):
-    # Built when the first answer comes: a server that only lists its tools reads none.
-    model_config = ConfigDict(extra="ignore", protected_namespaces=(), defer_build=True)
+class Answer(model.Model):
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
 
 class Page(Answer):

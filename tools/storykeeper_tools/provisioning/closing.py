@@ -11,9 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pydantic import BaseModel
-
 from ..errors import NotFound, StorykeeperError
+from ..model import Model
 from .ensure import Patience, Run
 from .ledger import Ledger, Resource
 from .marked import marked
@@ -25,7 +24,7 @@ from .voiced import Voiced
 _CLOSING = "revoke_"
 
 
-class Closing(BaseModel):
+class Closing(Model):
     """What an engine needs to close a companion."""
 
     plan_id: str

@@ -9,13 +9,14 @@ from hashlib import file_digest, sha256
 from typing import Annotated, Literal
 
 import anyio.to_thread
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..caller import Answer, Caller, Declined
 from ..companion.consent import STATEMENT, About, Consent, Granting, digest, end_of, genuine, misfit, read, seal, sign
 from ..companion.spec import ConsentBlock, ConsentKind, name_key
 from ..errors import BadInput, NeedsConsent
 from ..files import named
+from ..model import Model
 from ..settings import Consenting
 from .edits import VOICE
 from .kinds import Wanted, WantedVoice
@@ -28,7 +29,7 @@ ONLY_IF_SAID = "ask what they want instead; call again only if they say so"  # a
 Standing = Literal["holds", "over", "taken back", "changed", "replaced", "not enough here"]
 
 
-class Agreement(BaseModel):
+class Agreement(Model):
     agree: Annotated[bool, Field(description="Yes, this voice may be cloned for a private companion")]
 
 

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 import anyio
-from pydantic import BaseModel
 
 from .. import telemetry
 from ..elevenlabs.client import ElevenLabs
 from ..errors import NOTHING_MADE, NeedsConsent, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
+from ..model import Model
 from .blobs import Blobs
 from .kinds import UNPROVEN, Made, Wanted
 from .ledger import Ledger, Resource
@@ -69,7 +69,7 @@ class Patience:
 SANDBOX_PATIENCE = Patience(fresh=5, settle=8, lag=2, poll=0.2, rounds=8, longest=10)
 
 
-class Outcome(BaseModel):
+class Outcome(Model):
     """What became of one request. `unknown`: it may have taken effect, which shows by `until`; `after`: seconds;
     `error`: why it wasn't made, or wasn't heard of."""
 

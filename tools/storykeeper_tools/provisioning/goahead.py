@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..caller import Caller, Declined
 from ..errors import NOTHING_MADE, NeedsConfirm
+from ..model import Model
 from ..settings import Consenting
 from . import plan as planning
 from .comparing import leaving
@@ -27,7 +28,7 @@ _LONGEST = 160  # characters of each
 _DOUBTS, _DOUBT = 3, 120  # the same of warnings, of which a plan shows all
 
 
-class GoAhead(BaseModel):
+class GoAhead(Model):
     confirm: Annotated[bool, Field(strict=True, description="Yes, do that")]
 
 

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from ..companion.consent import canonical
+from ..model import Model
 from .database import Database
 from .plan import Kind
 
@@ -47,7 +46,7 @@ Event = Literal[
 About = Kind | Literal["conversation", "consent", "blob", "companion", "receipt"]
 
 
-class Entry(BaseModel):
+class Entry(Model):
     """One thing that was meant to be done, or that was. `slot` and `digest` are hashes, `id` is the service's."""
 
     at: float
@@ -59,7 +58,7 @@ class Entry(BaseModel):
     digest: str = ""
 
 
-class Fault(BaseModel):
+class Fault(Model):
     """A place where a chain isn't what was written."""
 
     chain: str

@@ -9,18 +9,19 @@ from contextlib import ExitStack
 from typing import Any
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from ..companion.consent import About
 from ..elevenlabs.client import ElevenLabs, Upload
 from ..elevenlabs.models import AddedVoice
+from ..model import Model
 from . import marked
 from .blobs import Blobs
 from .ledger import Resource
 from .plan import Kind, StagedMemory, StagedRecording
 
 
-class Made(BaseModel):
+class Made(Model):
     """`blocked` says why a thing that exists can't be used yet."""
 
     id: str
@@ -29,11 +30,11 @@ class Made(BaseModel):
     blocked: str = ""
 
 
-class Wanted(BaseModel):
+class Wanted(Model):
     """A resource that shall exist once: `marker` and `slot` say which, whatever it is called. `companion` is whose it
     is, where it is anybody's, and `consent` what must be allowed before a voice may leave."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True)
     kind: Kind
     marker: str
     slot: str = ""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..companion.consent import digest
 from ..companion.spec import name_key
 from ..errors import Busy, Conflict, NeedsConsent, NotFound
+from ..model import Model
 from .database import Database, spoilt
 from .journal import Event, Journal
 from .plan import Kind, Plan, contents, removal_id
@@ -24,7 +25,7 @@ Row = TypeVar("Row", bound=BaseModel)
 _PLAN = "INSERT INTO plans VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET companion = excluded.companion, body = excluded.body"
 
 
-class Companion(BaseModel):
+class Companion(Model):
     """`plan_id` is the plan that it is made from, `planned` a change of it that nobody has confirmed yet;
     `before` the one to go back to where that can't be carried out; `contents` is one hash for all recordings, and
     `first` that of those of its first voice, where they are others."""
@@ -45,7 +46,7 @@ class Companion(BaseModel):
         return "" if contents == (self.first or self.contents) else contents
 
 
-class Resource(BaseModel):
+class Resource(Model):
     """A remote thing, or the intent to make it. `nonce` belongs to the one request that may be sent for the intent;
     `again` says that one was refused before, so the thing is looked for first, in case it was made all the same;
     `doubted` says that the fate of a request for it was unknown at some time, so that there may be a second one;

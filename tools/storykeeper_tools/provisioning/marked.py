@@ -10,18 +10,17 @@ import re
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
-from pydantic import BaseModel
-
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import AgentSummary, Document, Voice
 from ..errors import UnexpectedAnswer
+from ..model import Model
 from .ledger import Resource
 from .plan import Kind
 
 MOST_PAGES = 500  # of a hundred each: more than any account holds, so a list that is longer has no end
 
 
-class Marked(BaseModel):
+class Marked(Model):
     """`slot` is the start of the content's hash, which documents show, and voices that took the place of another;
     `made_at` is in unix seconds."""
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel
-
 from ..companion.persona import Persona
 from ..companion.spec import Privacy
 from ..companion.voicing import Speech
+from ..model import Model
 from . import retrieval
 
 HONESTY = (
@@ -20,7 +19,7 @@ HONESTY = (
 )
 
 
-class DocumentRef(BaseModel):
+class DocumentRef(Model):
     """A knowledge document as an agent refers to it."""
 
     id: str

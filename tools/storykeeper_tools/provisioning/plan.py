@@ -6,20 +6,19 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from ..companion import voicing
 from ..companion.consent import canonical
 from ..companion.recordings.verdict import Recording
 from ..companion.spec import Wish, name_key, slug
 from ..errors import Conflict
+from ..model import Model
 
 Kind = Literal["voice", "document", "agent"]
 Piece = tuple[Kind, str, str]
 _REMOVAL = "forget_"
 
 
-class StagedRecording(BaseModel):
+class StagedRecording(Model):
     """`derived_from` are the sha256 of the files that a prepared cut was taken from; `findings` what a keeper should know
     of it."""
 
@@ -31,7 +30,7 @@ class StagedRecording(BaseModel):
     findings: list[str] = []
 
 
-class StagedMemory(BaseModel):
+class StagedMemory(Model):
     """`origins` are, by the names of the files that it came from, hashes of where they lay."""
 
     sha256: str
@@ -47,7 +46,7 @@ DOCUMENTS = "documents"
 _LINE = 500  # characters of a text that a plan shows
 
 
-class Field(BaseModel):
+class Field(Model):
     """What changes, before and after: of a spec by its name, of an agent by its path; of an agent's long texts only the
     part from where they differ."""
 
@@ -73,7 +72,7 @@ def _quoted(value: object) -> str:
     return f'"{value}"' if len(value) <= _LINE else f'"{value[:_LINE]}…"'
 
 
-class Step(BaseModel):
+class Step(Model):
     action: Literal["create", "change", "keep", "delete"]
     kind: Kind
     name: str
@@ -84,14 +83,14 @@ class Step(BaseModel):
         return f"{self.action} {self.kind} '{self.name}'{changed}"
 
 
-class Cost(BaseModel):
+class Cost(Model):
     voice_slots: int
     voice_changes: int
     documents: int
     agents: int
 
 
-class Question(BaseModel):
+class Question(Model):
     """`name` and `deceased` are of the person whom it is about."""
 
     code: str
@@ -100,7 +99,7 @@ class Question(BaseModel):
     deceased: bool = False
 
 
-class Observed(BaseModel):
+class Observed(Model):
     """What a change was planned against: the agent and its version, the ids of what somebody deleted at the service,
     the documents and voices that are no longer wanted, and the model by which the agent was told elsewhere to look things up."""
 
@@ -111,7 +110,7 @@ class Observed(BaseModel):
     embedding: str = ""
 
 
-class Plan(BaseModel):
+class Plan(Model):
     """Everything a run needs, by hash: a run reads no path and asks nobody. `overwrite` undoes edits made elsewhere;
     `voice` is the slot of its voice: nothing for a companion's first one, else one hash for all recordings."""
 
@@ -149,7 +148,7 @@ class Plan(BaseModel):
             )
 
 
-class Draft(BaseModel):
+class Draft(Model):
     """A plan as it is shown."""
 
     plan_id: str

@@ -12,8 +12,6 @@ from importlib.metadata import version
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from ..companion.recordings import isolation
 from ..companion.recordings.cutting import Cut, Segment, Tape, propose
 from ..companion.recordings.origin import ENDING, Origin, Part
@@ -23,6 +21,7 @@ from ..companion.recordings.timeline import Timeline
 from ..companion.recordings.verdict import Judged, Recording, judge, judge_set
 from ..errors import BadInput, Conflict, RecordingRefused
 from ..files import Files, new_file, shown
+from ..model import Model
 from .sounds import found
 
 NOTHING = Timeline(array("f"), array("f"), b"", b"", b"")
@@ -30,7 +29,7 @@ FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 Telling = Callable[[str, float], None]  # which recording, and how many of its seconds are done
 
 
-class Piece(BaseModel):
+class Piece(Model):
     """A part of a recording that is in the cut, in seconds; `above` is how far it stands out from its background, in
     dB, as the rule of the cut counts it."""
 
@@ -43,7 +42,7 @@ class Piece(BaseModel):
         return f"{self.recording} {clock(self.start)} to {clock(self.end)}, {self.above:.0f} dB"
 
 
-class Prepared(BaseModel):
+class Prepared(Model):
     """`ranking` has the recordings best first, those that are refused as they are at its end; `cut` is what was
     written, judged as any other recording."""
 

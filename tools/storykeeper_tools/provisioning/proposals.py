@@ -9,9 +9,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import BaseModel
-
 from ..errors import BadInput, Conflict, NotFound
+from ..model import Model
 from .ledger import Companion, Ledger
 
 SCHEMA = """
@@ -24,7 +23,7 @@ MOST, LONGEST = 20, 300
 _KEEP = "INSERT INTO proposals VALUES (?, ?, ?) ON CONFLICT (marker, id) DO NOTHING"
 
 
-class Proposal(BaseModel):
+class Proposal(Model):
     """`text` is data, whatever it says; `at` is in unix seconds."""
 
     id: str

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from ..companion.consent import canonical, digest
+from ..model import Model
 from .database import Database
 from .journal import Fault, Journal
 from .plan import Kind
@@ -34,7 +33,7 @@ UNPROVEN = (
 Thing = Kind | Literal["conversation"]
 
 
-class Item(BaseModel):
+class Item(Model):
     """One thing at the service. `status` is what the delete was answered, 404 where it was gone before, 0 where the
     answer got lost; `gone` says that a look afterwards was answered 404, `at` (unix seconds) when."""
 
@@ -45,7 +44,7 @@ class Item(BaseModel):
     at: float = 0
 
 
-class Agreed(BaseModel):
+class Agreed(Model):
     """What proves to whoever holds a copy of a consent that it was recorded: the sha256 of the whole record."""
 
     consent_id: str
@@ -58,7 +57,7 @@ class Agreed(BaseModel):
         return cls(consent_id=consent_id, granted_at=granted if isinstance(granted, int) else 0, sha256=digest(body))
 
 
-class Receipt(BaseModel):
+class Receipt(Model):
     """`marker` is the hash that stood on everything that was made, `subject` the same or the id of the one thing that
     was deleted; `head` is the journal's last entry before the one that tells of this receipt."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel
-
 from ..errors import NotFound, StorykeeperError, Unavailable
+from ..model import Model
 from .ensure import AT_ONCE, Ensure
 from .kinds import UNPROVEN
 from .ledger import Companion, Resource
@@ -24,7 +23,7 @@ from .tree import at, rows, tree
 from .workspace import Workspace
 
 
-class Report(BaseModel):
+class Report(Model):
     """`things` is how many at the service carry a marker."""
 
     workspace: str

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from time import time
 from typing import Any
 
-from pydantic import BaseModel
-
 from ..companion.consent import canonical
 from ..companion.rehearsal.verdict import Verdict
 from ..elevenlabs.models import Agent
+from ..model import Model
 from .ledger import Ledger, Resource
 from .tree import at
 
@@ -28,7 +27,7 @@ _SPEAKING = ("agent.first_message", "agent.language", "agent.prompt", "tts.voice
 _KEEP = "INSERT INTO rehearsals VALUES (?, ?, ?, ?) ON CONFLICT (marker, edition, question) DO UPDATE SET body = excluded.body"
 
 
-class Answer(BaseModel):
+class Answer(Model):
     """A question, the `rule` for its answer, the verdict with what decided it, and what was said, line by line."""
 
     question: str

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from pydantic import BaseModel
 
 from ..elevenlabs.client import ElevenLabs
 from ..errors import StorykeeperError
+from ..model import Model
 from .deleting import Deleting, conversations, strange
 from .ensure import AT_ONCE, Patience, Run
 from .erasing import Erasing
@@ -33,7 +33,7 @@ from .workspace import Workspace
 _ORDER: tuple[Thing, ...] = ("agent", "conversation", "document", "voice")  # first of all, nobody can talk to it
 
 
-class Removal(BaseModel):
+class Removal(Model):
     """What an engine needs to forget a companion."""
 
     plan_id: str

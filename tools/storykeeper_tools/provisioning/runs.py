@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from .. import telemetry
 from ..errors import Busy, Conflict
+from ..model import Model
 from .database import Database, spoilt
 from .kinds import Made
 from .plan import is_removal
@@ -28,7 +29,7 @@ CREATE INDEX runs_by_state ON runs (state);
 """
 
 
-class Result(BaseModel):
+class Result(Model):
     """What a run ends with; it never raises, since errors don't survive being written down as well as rows do."""
 
     voice: Made | None = None
@@ -38,7 +39,7 @@ class Result(BaseModel):
     error: dict[str, str] | None = None
 
 
-class Run(BaseModel):
+class Run(Model):
     """One attempt at a plan. `steps` are the names of those that are done, `reason` says why it is parked, and
     `again_at` (unix seconds) when it goes on by itself; `said` are the errors that its steps met. `origin` is the call
     that asked for it, as `telemetry.origin` has it."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel
-
+from ...model import Model
 from .book import Book
 from .claims import listener
 from .corrections import understood
@@ -16,20 +15,20 @@ from .findings import UNTOLD, Code, findings
 _SHOWN = 12
 
 
-class DocumentRow(BaseModel):
+class DocumentRow(Model):
     title: str
     source: str
     characters: int
 
 
-class Place(BaseModel):
+class Place(Model):
     """Where a memory stands."""
 
     id: str
     where: str
 
 
-class FindingRow(BaseModel):
+class FindingRow(Model):
     code: Code
     what: str
     do: str
@@ -39,14 +38,14 @@ class FindingRow(BaseModel):
         return f"{self.what}; {self.do}"
 
 
-class CorrectionRow(BaseModel):
+class CorrectionRow(Model):
     """`says` is what the rules understand of it; a correction that they don't understand counts all the same."""
 
     line: str
     says: dict[str, str]
 
 
-class Report(BaseModel):
+class Report(Model):
     memories: int
     told_twice: int
     dated: int

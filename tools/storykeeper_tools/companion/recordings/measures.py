@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from ...model import Model
 
 Trouble = Literal["", "audio_empty", "not_audio", "not_finite", "undecodable", "stopped"]
 
 
-class Measures(BaseModel):
+class Measures(Model):
     """`seconds` counts decoded sound, whatever the header says; what it couldn't be measured for is as silence has it.
 
     `loudness` is in LUFS, `snr` in dB while somebody speaks (at most 60), `clipping` the share of clipped samples,
@@ -18,7 +20,7 @@ class Measures(BaseModel):
     that couldn't be decoded, `opposed` says that left and right cancel each other; `size` is in bytes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trouble: Trouble = ""
     why: Annotated[str, Field(max_length=200)] = ""

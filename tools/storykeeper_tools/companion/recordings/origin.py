@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from ...errors import FileRefused
 from ...files import Files
+from ...model import Model
 
 ENDING = ".sources"
 LARGEST = 256 * 1024
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Part(BaseModel):
+class Part(Model):
     """From `start` to `end`, in seconds of one source."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True)
     source: Sha256
     start: float
     end: float
 
 
-class Origin(BaseModel):
+class Origin(Model):
     """`cut` is the sha256 of the file that this is about, `sources` those of what it was cut from."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True)
     cut: Sha256
     sources: Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=25)]
     parts: tuple[Part, ...] = ()

@@ -6,21 +6,22 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ...errors import BadInput
+from ...model import Model
 
 SETTING = "STORYKEEPER_PREFLIGHT"
 
 
-class Thresholds(BaseModel):
+class Thresholds(Model):
     """`..._refuse` is where a recording is refused, `..._warn` where it is only told.
 
     Seconds of speech, samples a second, loudness in LUFS, signal to noise in dB, shares from 0 to 1 (clipping, offset,
     music), bandwidth in Hz, size in MB. `music_refuse` is how far speech must stand above music, in dB.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     speech_refuse: Annotated[float, Field(ge=0)] = 30
     speech_warn: Annotated[float, Field(ge=0)] = 60

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel
-
+from ...model import Model
 from .measures import Measures
 from .thresholds import Thresholds
 
@@ -20,7 +19,7 @@ FIND = "find the original or a cleaner copy, or let storykeeper prepare look for
 TOO_LITTLE = frozenset({"too_short", "too_little_speech"})
 
 
-class Finding(BaseModel):
+class Finding(Model):
     """`what` says the figure and the bar that it missed, `do` what the keeper can do."""
 
     code: str
@@ -28,7 +27,7 @@ class Finding(BaseModel):
     do: str
 
 
-class Recording(BaseModel):
+class Recording(Model):
     """`seconds` counts decoded sound, whatever the header says; `sha256` is that of the file, where one was inspected."""
 
     name: str
