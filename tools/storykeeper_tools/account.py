@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Subscription
 from .model import Model
+from .part import part
 from .provisioning.workspace import Workspace, room
 
 
@@ -31,7 +31,7 @@ class Quota(Model):
         return " ".join([f"{self.tier}: {left} left, resets {self.resets_at or 'never'}. {fits}", *self.warnings])
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Account:
     elevenlabs: ElevenLabs
     workspace: Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ from .errors import (
     WrongKind,
 )
 from .model import Model
+from .part import part
 from .provisioning import payload, retrieval
 from .provisioning.ensure import Direct, Ensure
 from .provisioning.indexing import index, lookups, settled
@@ -107,7 +108,7 @@ class Changed(Model):
         return f"Agent {self.agent_id}: changed {fields}."
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Agents:
     elevenlabs: ElevenLabs
     ensure: Ensure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 import anyio.to_thread
@@ -17,6 +17,7 @@ from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_
 from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Agent
 from .errors import BadInput, Conflict, MissingPermission, UpstreamError, from_row
+from .part import part
 from .provisioning import goahead
 from .provisioning.base import Base
 from .provisioning.consents import Consents
@@ -54,7 +55,7 @@ TAKEN_BACK = "its consent was taken back"
 Short = Annotated[str, Field(max_length=60)]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Companions:
     elevenlabs: ElevenLabs
     engine: Engine

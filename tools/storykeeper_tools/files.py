@@ -13,12 +13,13 @@ import stat
 import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BufferedRandom, BufferedReader
 from itertools import islice
 from pathlib import Path
 
 from .errors import BadInput, FileRefused
+from .part import part
 
 LARGEST = 2 * 1024**3
 DEEPEST = 8
@@ -28,7 +29,7 @@ _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _ABOVE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Files:
     """The folders (or single files) that may be read; relative paths start at `base`.
 
@@ -128,8 +129,8 @@ def everything(folder: Path, home: Path | None) -> bool:
 def existing(path: Path) -> Path | None:
     """A path as it is spelled on the disk, with accents composed or taken apart; None where nothing is."""
     here = Path(path.anchor)
-    for part in path.parts[1:] if path.anchor else path.parts:
-        name = part if os.path.lexists(here / part) else _spelled(here, part)
+    for component in path.parts[1:] if path.anchor else path.parts:
+        name = component if os.path.lexists(here / component) else _spelled(here, component)
         if name is None:
             return None
         here /= name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -13,6 +12,7 @@ from .companion.language import table
 from .companion.spec import Status, clean_name, name_key
 from .errors import BadInput
 from .model import Model
+from .part import part
 from .provisioning.plan import Plan
 from .provisioning.planner import Planner
 from .provisioning.staging import Stager
@@ -45,7 +45,7 @@ class Interview(Model):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Interviews:
     planner: Planner
     stager: Stager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import anyio.to_thread
@@ -13,6 +12,7 @@ from .elevenlabs.client import ElevenLabs
 from .elevenlabs.models import Document
 from .errors import BadInput
 from .model import Model
+from .part import part
 from .provisioning.ensure import Direct, Ensure, title
 from .provisioning.kinds import WantedDocument
 from .provisioning.marked import is_ours
@@ -50,7 +50,7 @@ class Upload(Model):
         return "Documents: " + "; ".join(map(str, self.documents))
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class KnowledgeBase:
     elevenlabs: ElevenLabs
     ensure: Ensure

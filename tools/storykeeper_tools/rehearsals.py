@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +12,7 @@ from .companion.spec import Which
 from .elevenlabs.client import ElevenLabs
 from .errors import Busy, Conflict, NotFound, StorykeeperError, from_row
 from .model import Model
+from .part import part
 from .provisioning.asking import Asking, Rehearsing
 from .provisioning.blobs import Blobs
 from .provisioning.engine import Engine
@@ -62,7 +62,7 @@ def _told(answer: Answer) -> list[str]:
     return [head] if answer.verdict == "pass" else [head, f"  rule: {answer.rule}", *(f"  {s}" for s in answer.said)]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Rehearsals:
     elevenlabs: ElevenLabs
     engine: Engine

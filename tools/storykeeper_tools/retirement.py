@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from .caller import NOBODY, Caller, Wait
 from .companion.spec import Which
 from .elevenlabs.client import ElevenLabs, plain_id
 from .errors import BadInput, Busy, Conflict, NotFound, StorykeeperError, WrongKind
+from .part import part
 from .provisioning.allowing import Allowing, Way
 from .provisioning.confirms import Confirms
 from .provisioning.deleting import Deleting, conversations, strange
@@ -37,7 +38,7 @@ Confirm = Annotated[str, Field(max_length=64)]
 KINDS: tuple[Kind, ...] = ("agent", "document", "voice")
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Retirement:
     elevenlabs: ElevenLabs
     engine: Engine

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .caller import NOBODY, Caller
 from .companion.consent import Consent
 from .errors import NotFound
+from .part import part
 from .provisioning.closing import closing
 from .provisioning.engine import Engine
 from .provisioning.ledger import Companion
@@ -19,7 +18,7 @@ from .provisioning.workspace import Workspace
 from .views import Retired
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Revoking:
     engine: Engine
     planner: Planner

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -14,6 +13,7 @@ from .companion.spec import name_key
 from .elevenlabs.client import ElevenLabs, plain_id
 from .errors import Conflict, NeedsConsent, NotFound, UnexpectedAnswer, WhichCompanion, WrongKind
 from .model import Model
+from .part import part
 from .provisioning.ledger import Companion, Ledger, Resource
 from .provisioning.voiced import Voiced, voices
 from .provisioning.workspace import Workspace
@@ -43,7 +43,7 @@ class ConversationToken(Model):
         return f"{self.token} (agent {self.agent_id}; a credential; start before {self.expires_at})"
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Sessions:
     elevenlabs: ElevenLabs
     ledger: Ledger

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import anyio.to_thread
@@ -14,6 +13,7 @@ from .companion.recordings.verdict import Recording
 from .companion.spec import Name
 from .elevenlabs.client import ElevenLabs
 from .model import Model
+from .part import part
 from .provisioning import goahead
 from .provisioning.consents import Consents
 from .provisioning.ensure import Direct, Ensure
@@ -65,7 +65,7 @@ class VoiceList(Model):
         return "\n".join(rows + ([f"more: page={self.next_page}"] if self.next_page else [])) or "No voices."
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Voices:
     elevenlabs: ElevenLabs
     ensure: Ensure

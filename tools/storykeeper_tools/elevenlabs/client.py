@@ -17,6 +17,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, TimedOut, UnexpectedAnswer
+from ..part import part
 from ..telemetry import CREDITS
 from .hosts import trusted_session_url
 from .link import Link
@@ -80,7 +81,7 @@ class Limits:
     queueing: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class ElevenLabs:
     """A client for one account."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from ..errors import UpstreamError
+from ..part import part
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -35,7 +36,7 @@ class Budget:
         self.left = min(self.most, self.left + self.earned)
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Retries:
     """Up to `attempts` tries, waiting what the service asked for, or a jittered exponential time up to `longest`.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..caller import Caller
+from ..part import part
 from ..settings import Consenting
 from . import goahead
 from .confirms import Confirms
@@ -22,7 +23,7 @@ class Way:
     call: str
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Allowing:
     """`asks` says of each whether a person can be asked here; a command asks them itself, before."""
 

@@ -13,6 +13,7 @@ from ..caller import Caller
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import Turn
 from ..errors import StorykeeperError
+from ..part import part
 from .ledger import Resource
 from .rehearsed import Answer, Rehearsed
 
@@ -57,7 +58,7 @@ class Rehearsing:
             await asyncio.gather(*(task for task in self.tasks if not task.cancelled()))  # raises what nobody expected
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Asking:
     elevenlabs: ElevenLabs
     rehearsed: Rehearsed

@@ -14,12 +14,13 @@ from typing import BinaryIO
 
 from ..errors import Conflict, FileRefused, NotFound, from_system
 from ..files import LARGEST, private_folder
+from ..part import part
 
 CHUNK = 1024 * 1024
 STAGING_SECONDS = 3600  # nobody is still writing after that
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Blobs:
     """A folder of files named by the sha256 of their content, readable by their owner only; each of `largest` bytes at
     most."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ..errors import NotFound, StorykeeperError
 from ..model import Model
+from ..part import part
 from .ensure import Patience, Run
 from .ledger import Ledger, Resource
 from .marked import marked
@@ -43,7 +43,7 @@ def is_closing(plan_id: str) -> bool:
     return plan_id.startswith(_CLOSING)
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Shutting:
     """The saga of a closing."""
 

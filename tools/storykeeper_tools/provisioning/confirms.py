@@ -5,17 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 
 from ..errors import NeedsConfirm
+from ..part import part
 from .database import Database
 
 SCHEMA = "CREATE TABLE confirms (digest TEXT PRIMARY KEY, subject TEXT NOT NULL, expires_at DOUBLE PRECISION NOT NULL);"
 LIFETIME = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Confirms:
     """Only hashes are kept. `clock` is wall time, since the two calls may come from two processes."""
 

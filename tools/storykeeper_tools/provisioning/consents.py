@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import file_digest, sha256
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from ..companion.spec import ConsentBlock, ConsentKind, name_key
 from ..errors import BadInput, NeedsConsent
 from ..files import named
 from ..model import Model
+from ..part import part
 from ..settings import Consenting
 from .edits import VOICE
 from .kinds import Wanted, WantedVoice
@@ -40,7 +41,7 @@ class Grant(Agreement):
     granted_by: Annotated[str, Field(description="The name of who agrees", max_length=80)]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Consents:
     """`policy` elicit: only what a person answered counts; attest: an attestation made for them does too."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import anyio
 
 from ..elevenlabs.client import ElevenLabs
 from ..errors import MissingPermission, NotFound, StorykeeperError, UnexpectedAnswer
+from ..part import part
 from .ensure import Patience
 from .receipts import Item, Receipts
 
@@ -16,7 +16,7 @@ MOST_PAGES = 500  # of a hundred talks each: more than any agent has had, so a l
 _STRANGE = "that the key belongs to the account that these were made with, since it may not read the account"
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Deleting:
     elevenlabs: ElevenLabs
     receipts: Receipts

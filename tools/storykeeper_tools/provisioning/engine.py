@@ -34,6 +34,7 @@ from ..errors import (
     VoiceNeedsVerification,
     VoiceSlotsFull,
 )
+from ..part import part
 from .closing import Closing, Shutting, is_closing
 from .database import OutOfReach, insisting
 from .ensure import Run as Port
@@ -71,7 +72,7 @@ class _Superseded(Exception):
     """A newer run has taken the place of this one."""
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Engine:
     """Where callers meet runs."""
 
@@ -113,7 +114,7 @@ class Engine:
         return now
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Carrying:
     """What carrying a run means, whatever the engine: the saga, and a row that says how it ended."""
 

@@ -22,6 +22,7 @@ from .. import telemetry
 from ..elevenlabs.client import ElevenLabs
 from ..errors import NOTHING_MADE, NeedsConsent, RateLimited, StorykeeperError, Unavailable, UpstreamError, from_row
 from ..model import Model
+from ..part import part
 from .blobs import Blobs
 from .kinds import UNPROVEN, Made, Wanted
 from .ledger import Ledger, Resource
@@ -86,7 +87,7 @@ def no_voices(wanted: Wanted) -> None:
         raise NeedsConsent("nobody has allowed yet that this voice is cloned")
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Ensure:
     """Makes things exist once. `clock` is wall time, since intents outlive processes; `ticks` is what nobody can set.
     `permit` raises for what may not be sent."""

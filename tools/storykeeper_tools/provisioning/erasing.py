@@ -6,11 +6,11 @@ The journal and the receipt stay, which hold ids and hashes; of a consent, what 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import anyio.to_thread
 
 from ..companion.consent import Consent
+from ..part import part
 from .blobs import Blobs
 from .database import Database
 from .ledger import Resource, plain
@@ -23,7 +23,7 @@ from .voiced import Voiced
 Drop = Callable[[Sequence[str]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Erasing:
     """`drop` makes the engine forget runs that have ended. Everything here may be done again."""
 

@@ -11,11 +11,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..companion.consent import canonical
 from ..model import Model
+from ..part import part
 from .database import Database
 from .plan import Kind
 
@@ -69,7 +69,7 @@ class Fault(Model):
         return f"{self.chain}, entry {self.seq}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Journal:
     """Appends belong inside the transaction that writes what they tell of."""
 

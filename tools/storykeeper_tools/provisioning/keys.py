@@ -6,17 +6,17 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Conflict
 from ..files import private_folder
+from ..part import part
 
 KEY = "consent.key"
 KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class SigningKey:
     """Made whole at its first use, readable by its owner only. `used`: whether anything was signed with it already."""
 

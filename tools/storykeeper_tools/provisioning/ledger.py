@@ -6,7 +6,6 @@ Every row has a key of its own and is written so that writing it twice changes n
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +14,7 @@ from ..companion.consent import digest
 from ..companion.spec import name_key
 from ..errors import Busy, Conflict, NeedsConsent, NotFound
 from ..model import Model
+from ..part import part
 from .database import Database, spoilt
 from .journal import Event, Journal
 from .plan import Kind, Plan, contents, removal_id
@@ -71,7 +71,7 @@ class Resource(Model):
     recordings: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Ledger:
     """Rows of a database. Whatever is asked of the service, and what comes of it, is also told to the journal."""
 

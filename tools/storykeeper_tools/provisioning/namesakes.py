@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..part import part
 from .database import Database
 from .ledger import Companion, Ledger
 from .plan import Plan, is_removal
 from .runs import Runs
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Namesakes:
     ledger: Ledger
     runs: Runs

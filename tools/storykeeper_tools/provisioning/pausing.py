@@ -6,11 +6,11 @@ That the official schema takes these limits is known; that the live service hono
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..elevenlabs.client import ElevenLabs
 from ..errors import UnexpectedAnswer
+from ..part import part
 from .ledger import Ledger, Resource
 from .tree import Tree, at, merged, missing, tree
 
@@ -23,7 +23,7 @@ def shut(body: Tree, agent: Resource) -> Tree:
     return body if agent.before_pause is None else merged(body, {"platform_settings": {"call_limits": CLOSED}})
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Pausing:
     elevenlabs: ElevenLabs
     ledger: Ledger

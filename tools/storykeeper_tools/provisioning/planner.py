@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ..companion.spec import Wish, name_key
 from ..errors import Conflict, NotFound, WhichCompanion
+from ..part import part
 from . import plan as planning
 from . import retrieval, wanted
 from .comparing import drifted, edited, leaving, observed
@@ -25,7 +25,7 @@ from .tree import at
 from .workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Planner:
     ledger: Ledger
     consents: Consents

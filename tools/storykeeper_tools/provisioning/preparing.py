@@ -22,6 +22,7 @@ from ..companion.recordings.verdict import Judged, Recording, judge, judge_set
 from ..errors import BadInput, Conflict, RecordingRefused
 from ..files import Files, new_file, shown
 from ..model import Model
+from ..part import part
 from .sounds import found
 
 NOTHING = Timeline(array("f"), array("f"), b"", b"", b"")
@@ -76,7 +77,7 @@ class _Choice:
     says: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Preparing:
     files: Files
     thresholds: Thresholds

@@ -7,10 +7,10 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..errors import BadInput, Conflict, NotFound
 from ..model import Model
+from ..part import part
 from .ledger import Companion, Ledger
 
 SCHEMA = """
@@ -31,7 +31,7 @@ class Proposal(Model):
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Proposals:
     """Never applied by themselves. They go when the companion is forgotten."""
 

@@ -9,11 +9,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..companion.consent import canonical, digest
 from ..model import Model
+from ..part import part
 from .database import Database
 from .journal import Fault, Journal
 from .plan import Kind
@@ -80,7 +80,7 @@ class Receipt(Model):
         return f"Receipt {self.receipt_id}: {gone}; {local}. {proof} It can't prove {'; '.join(self.unproven)}."
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Receipts:
     database: Database
     journal: Journal

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
 from typing import Any
@@ -14,6 +13,7 @@ from ..companion.consent import canonical
 from ..companion.rehearsal.verdict import Verdict
 from ..elevenlabs.models import Agent
 from ..model import Model
+from ..part import part
 from .ledger import Ledger, Resource
 from .tree import at
 
@@ -46,7 +46,7 @@ def edition(agent: Agent) -> str:
     return hashlib.sha256(canonical(said | guarded)).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Rehearsed:
     """Rows name people and what they said, so they go when the companion is forgotten."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -18,6 +17,7 @@ import anyio
 from ..elevenlabs.client import ElevenLabs
 from ..errors import StorykeeperError
 from ..model import Model
+from ..part import part
 from .deleting import Deleting, conversations, strange
 from .ensure import AT_ONCE, Patience, Run
 from .erasing import Erasing
@@ -48,7 +48,7 @@ def removal(workspace: str, companion: str) -> Removal:
     return Removal(plan_id=removal_id(marker(workspace, companion)), companion=companion)
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Removing:
     """The saga of a removal. What it keeps between its steps are ids."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from .. import telemetry
 from ..errors import Busy, Conflict
 from ..model import Model
+from ..part import part
 from .database import Database, spoilt
 from .kinds import Made
 from .plan import is_removal
@@ -62,7 +63,7 @@ class Run(Model):
         return f"{self.plan_id}.{self.attempt}"
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Runs:
     database: Database
     clock: Callable[[], float] = time.time

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..elevenlabs.client import ElevenLabs
 from ..errors import RateLimited, StorykeeperError, TimedOut, Unavailable, VoiceNeedsVerification
+from ..part import part
 from . import retrieval, wanted
 from .changing import change
 from .clearing import clear, discard
@@ -24,7 +24,7 @@ from .voiced import Voiced
 from .workspace import Workspace, both
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Provisioning:
     elevenlabs: ElevenLabs
     ensure: Ensure

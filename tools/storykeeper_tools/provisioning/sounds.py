@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import PurePath
 from tempfile import TemporaryFile
@@ -18,6 +18,7 @@ from ..companion.recordings.thresholds import USUAL, Thresholds
 from ..companion.recordings.verdict import Judged, Recording, Row, judge_set
 from ..errors import BadInput, Conflict, FileRefused, RecordingRefused
 from ..files import Files, label, shown
+from ..part import part
 from .blobs import Blobs, Staging
 from .plan import StagedRecording, findings
 
@@ -33,7 +34,7 @@ def nobody(done: int, total: int, name: str, seconds: float) -> None:
     """Tells nobody how far it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Sounds:
     files: Files
     blobs: Blobs

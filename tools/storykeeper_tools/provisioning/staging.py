@@ -14,6 +14,7 @@ from ..caller import NOBODY, Caller, Interrupted
 from ..companion.recordings.verdict import Recording
 from ..companion.spec import Wish
 from ..errors import StorykeeperError
+from ..part import part
 from .base import NOTHING, Base
 from .blobs import Blobs, Staging
 from .plan import Plan, StagedMemory, StagedRecording
@@ -43,7 +44,7 @@ class Staged:
         return [*(r.sha256 for r in self.recordings), *(m.sha256 for m in self.memories)]
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Stager:
     """`texts` makes what reads memories, when there are some."""
 

@@ -19,6 +19,7 @@ from ..companion.memories.source import Found, Source
 from ..companion.memories.tongue import told_in
 from ..errors import BadInput, Conflict, NotFound
 from ..files import Files, label, shown
+from ..part import part
 from .base import NOTHING, Base
 from .blobs import Blobs, Staging
 from .origins import Given, Known, again, bare, ends, named, origin
@@ -40,7 +41,7 @@ class Collected:
     notes: list[str] = field(default_factory=list[str])
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Texts:
     files: Files
     source: Source | None = None

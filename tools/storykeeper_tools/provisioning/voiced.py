@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 from ..companion.consent import Consent
@@ -16,6 +15,7 @@ from ..companion.spec import name_key
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import Agent
 from ..errors import MissingPermission, NeedsConsent, NotFound
+from ..part import part
 from .consents import Consents, Standing
 from .ledger import Companion, Ledger, Resource
 from .marked import carried, marked
@@ -29,7 +29,7 @@ def voice_marker(workspace: str, name: str, recordings: Collection[str]) -> str:
     return marker(workspace, f"voice|{name_key(name)}|{contents(recordings)}")
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Voiced:
     elevenlabs: ElevenLabs
     ledger: Ledger

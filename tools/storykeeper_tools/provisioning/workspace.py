@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from ..companion.persona import choose_llm
 from ..elevenlabs.client import ElevenLabs
 from ..elevenlabs.models import Subscription
 from ..errors import AuthInvalid, MissingPermission, PlanLimit, StorykeeperError, VoiceChangesUsedUp, VoiceSlotsFull
+from ..part import part
 from ..settings import SANDBOX
 from .ledger import Ledger
 
@@ -20,7 +21,7 @@ Second = TypeVar("Second")
 UNREAL = "this is the sandbox: nothing here is real, and nothing is spent"
 
 
-@dataclass(frozen=True, slots=True)
+@part
 class Workspace:
     name: str
     elevenlabs: ElevenLabs
