@@ -45,6 +45,7 @@ def _sources() -> Iterator[Path]:
     yield from sorted(path for path in WEB.iterdir() if path.is_file())
     yield from sorted((WEB / "src").rglob("*"))
     yield from sorted(LANGUAGES.glob("*.toml"))
+    yield WEB.parent.parent / "mcp" / "icon.svg"
 
 
 def _installed() -> str:

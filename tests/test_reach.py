@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tomllib
@@ -89,6 +90,9 @@ def test_the_bundle_says_of_itself_what_the_package_does() -> None:
         assert MANIFEST[told] == PROJECT[told]
     assert MANIFEST["compatibility"]["runtimes"]["python"] == PROJECT["requires-python"]
     assert PROJECT["urls"]["Privacy"] in MANIFEST["privacy_policies"]
+    assert (ROOT / MANIFEST["icon"]).read_bytes()[:24] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(
+        ">II", 512, 512
+    )
     environ: dict[str, str] = MANIFEST["server"]["mcp_config"]["env"]
     assert set(environ) - {KEY} <= set(KNOWN)
     asked: dict[str, Any] = MANIFEST["user_config"]
@@ -116,7 +120,7 @@ async def test_the_bundle_is_valid_small_and_starts(tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(there)
     assert {path.name for path in there.iterdir()} == {
-        *("LICENSE", "README.md", "agents", "manifest.json", "pyproject.toml", "server", "tools"),
+        *("LICENSE", "README.md", "agents", "icon.png", "manifest.json", "pyproject.toml", "server", "tools"),
     }  # fmt: skip
     inside = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
     assert MANIFEST["server"]["entry_point"] in inside

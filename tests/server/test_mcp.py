@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import anyio
 import pytest
@@ -52,6 +54,17 @@ async def test_the_published_tools_are_the_reviewed_ones(stage: Stage) -> None:
     if os.environ.get("REVIEWED"):
         SNAPSHOT.write_text(shown, encoding="utf-8")
     assert shown == SNAPSHOT.read_text(encoding="utf-8"), "run the test with REVIEWED=1 and read the difference"
+
+
+async def test_the_server_says_who_it_is(stage: Stage) -> None:
+    """A name, a title, a version, a site, and a picture that hosts needn't fetch from anywhere."""
+    async with Client(server(stage)) as client:
+        about = client.server_info
+    assert (about.name, about.title, about.version) == ("storykeeper", "Storykeeper", "0.1.0")
+    [icon] = about.icons or []
+    kind, _, drawn = icon.src.partition(";base64,")
+    assert kind == f"data:{icon.mime_type}" == "data:image/svg+xml"
+    assert ET.fromstring(base64.b64decode(drawn)).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 async def test_every_tool_is_fully_described_and_the_list_is_short(stage: Stage) -> None:

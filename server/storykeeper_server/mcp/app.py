@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from importlib import resources as packaged
 from typing import Any
 
 from mcp.server import MCPServer
@@ -13,7 +15,7 @@ from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.prompts.base import Prompt
 from mcp.server.mcpserver.resources import Resource
 from mcp.server.mcpserver.tools import Tool as McpTool
-from mcp.types import CallToolResult, InputRequiredResult, TextContent
+from mcp.types import CallToolResult, Icon, InputRequiredResult, TextContent
 
 from storykeeper_tools.caller import Caller
 from storykeeper_tools.catalogue import Tool
@@ -50,6 +52,7 @@ def build(
         name="storykeeper",
         title="Storykeeper",
         website_url=WEBSITE,
+        icons=[icon()],
         version=version,
         instructions=INSTRUCTIONS,
         lifespan=running,
@@ -65,6 +68,14 @@ def build(
     trace(server, [tool.name for tool in exposed], [prompt.name for prompt in prompts])
     server.middleware.insert(0, contained)
     return server
+
+
+def icon() -> Icon:
+    """In the very words of the server, since hosts may not fetch one from elsewhere."""
+    drawn = packaged.files(__package__ or "").joinpath("icon.svg").read_bytes()
+    return Icon(
+        src=f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}", mime_type="image/svg+xml", sizes=["any"]
+    )
 
 
 def expose(tool: Tool) -> McpTool:

@@ -115,4 +115,4 @@ const { metafile } = await build({
 await shell("gallery", "index.html", metafile.outputs);
 await shell("companion", "companion.html", metafile.outputs);
 await writeFile(join(out, "licenses.txt"), await licences());
-await cp(join(here, "icon.svg"), join(out, "icon.svg"));
+await cp(join(here, "../../mcp/icon.svg"), join(out, "icon.svg"));
