@@ -87,6 +87,17 @@ async def test_nothing_is_sent_without_consent(stage: Stage) -> None:
     assert (await stage.call("get_companion", companion="Dorothy")).status == "planned"
 
 
+async def test_a_recorded_consent_says_what_it_was_the_last_thing_for(stage: Stage) -> None:
+    """The plan by its id, so that nobody has to remember it; a voice on its own has none."""
+    draft = await stage.call("plan_companion", spec=dorothy())
+    said = {"kind": "self", "granted_by": "Dorothy"}
+    assert (await stage.call("record_consent", companion=draft.companion, **said)).next == draft.next.removeprefix(
+        "record_consent, then "
+    )
+    alone = await stage.call("record_consent", name="Dorothy", recordings=dorothy().recordings, **said)
+    assert alone.next == "clone_voice with the same recordings"
+
+
 async def test_a_companion_is_made_and_looked_up_again(stage: Stage) -> None:
     """By id and by name, with the ids of everything in its text too."""
     view = await made(stage)

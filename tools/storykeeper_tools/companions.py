@@ -163,10 +163,12 @@ class Companions:
             raise BadInput("give either a companion, or a name and recordings")
         block = ConsentBlock(kind=kind, granted_by=granted_by, relation=relation, statement=statement)
         if companion:
-            return consent_view(await self.grant(companion, block, caller))
+            consent = await self.grant(companion, block, caller)
+            known = self.planner.known(consent.companion or companion)
+            return consent_view(consent, f"provision_companion(plan_id={known.planned or known.plan_id})")
         hashes = await self.stager.hashes(recordings)
         subject = About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
-        return consent_view(await self.consents.attest(subject, block, caller))
+        return consent_view(await self.consents.attest(subject, block, caller), "clone_voice with the same recordings")
 
     async def grant(self, companion: str, block: ConsentBlock, caller: Caller = NOBODY) -> Consent:
         """Record the consent to what was last planned for a companion. By its plan's id it is a consent to that plan: raises

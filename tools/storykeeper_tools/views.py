@@ -106,14 +106,14 @@ class Retired(Model):
         return "\n".join(filter(None, said))
 
 
-def consent_view(consent: Consent) -> ConsentView:
+def consent_view(consent: Consent, next: str) -> ConsentView:
     return ConsentView(
         consent_id=consent.id,
         kind=consent.kind,
         granted_by=consent.granted_by,
         granting=consent.granting,
         recordings=len(consent.recordings),
-        next="provision_companion" if consent.companion else "clone_voice",
+        next=next,
     )
 
 
