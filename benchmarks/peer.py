@@ -8,14 +8,15 @@ environment of its own, with its bytecode compiled (`make bench` sees to that). 
 same few lines of JSON, since a whole client would cost more than what is measured, and by turns, so that whatever else
 the machine does befalls all of them.
 
-Fails when a bar is missed. Two ratios to the official server are told and not held: the slowest hundredth of calls, which
-on a busy machine says more of that, and the start, where its older SDK loads in less time than ours.
+Fails when a bar is missed. One ratio to the official server is told and not held: that of the slowest hundredth of calls,
+which says more of the machine. Half of them are the first of a turn, while processors still hold what another needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -177,7 +178,7 @@ async def starts(all_of: list[Rival], home: str, rounds: int) -> dict[str, dict[
     """Wall seconds from spawning to the first list, and processor seconds of the whole process; the best of each."""
     wall: dict[str, list[float]] = {rival.name: [] for rival in all_of}
     work: dict[str, list[float]] = {rival.name: [] for rival in all_of}
-    while _in_doubt(wall, "floor", START_BAR, rounds, min):
+    while _in_doubt(wall, "floor", START_BAR, rounds, min) or _in_doubt(wall, "peer", 1.0, rounds, min):
         for rival in all_of:
             before, started = _used(), time.perf_counter()
             async with rival.session("http://127.0.0.1:9", home) as session:
@@ -324,8 +325,8 @@ async def main(peer: str, rounds: int) -> int:
     print(f"{'':34}{'floor':>12}{'ours':>12}{'peer':>12}")
     with tempfile.TemporaryDirectory() as home, serving("canned.py", "0") as quick:
         start = await starts(all_of, home, rounds)
-        bar, goal = ("floor", START_BAR, False), ("peer", 1.0, False)
-        kept.append(row("start to tools/list, best", start["wall"], ms, bar, told_only=(goal,)))
+        bars = ("floor", START_BAR, False), ("peer", 1.0, False)
+        kept.append(row("start to tools/list, best", start["wall"], ms, *bars))
         kept.append(row("  processor time", start["cpu"], ms))
         took = await latencies(all_of, quick, home, rounds)
         bars = ("floor", FLOOR_BAR, False), ("peer", PEER_BAR, False)
@@ -349,4 +350,5 @@ if __name__ == "__main__":
     options.add_argument("--peer", default=str(HERE.parent / ".cache" / "peer" / "bin" / "python"))
     options.add_argument("--rounds", type=int, default=10)
     chosen = options.parse_args()
+    gc.disable()  # what it waited for here would be told of the servers
     sys.exit(asyncio.run(main(chosen.peer, chosen.rounds)))

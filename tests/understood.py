@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,6 +145,7 @@ class Graded:
         return self.exact.total() / self.total.total()
 
 
+@cache
 def graded(part: str) -> Graded:
     """Every row of a part, read by the rules as ADK drives them."""
     result = Graded()
