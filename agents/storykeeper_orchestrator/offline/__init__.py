@@ -52,7 +52,7 @@ _TITLE = rf"(?:{DATA['patterns']['title']})(?= (?!{_KNOWN}){_WORD})"
 _NICK = rf"[\"'(]{_WORD}[\"')](?= {_WORD})"  # Margaret "Peggy" Doyle
 _NAME = rf"{_CALLED}|{_PROPER}(?: (?:(?:{_EITHER['particles']}) )*(?:{_PROPER}|{_WORD}|{_NICK}))*"
 _KIN = rf"(?i:(?:(?:great|step|god|half|ex|foster)[- ]?)*(?:{_EITHER['kin']})(?:-in-law)?)(?![\w-])"
-_PATH = rf"(?=~|[^\s\",;=()]*(?:[/\\]|\.(?i:{_EITHER['files']})\b))[^\s\",;=()]*[^\s\",;=().:!?'…\]]"
+_PATH = rf"(?=~|[^\s\",;=()]*(?:[/\\]|\.(?i:{_EITHER['files']})\b))[^\s\",;=()]*[^\s\",;=().:!?'…\]]|{DATA['patterns']['beside']}"
 _THING = re.compile(
     rf"\"(?P<Q>[^\"\n]+)\"|(?<!\w)'(?P<q>[^'\n]+(?:'\w[^'\n]+)?)'(?!\w)|(?<![\w'-])(?:(?P<A>agent_\w+)|(?P<K>kb_\w+)"
     rf"|(?!https?:|(?:and|or|s?he|her|his|him|sir)/)(?P<F>{_PATH})|(?P<V>(?=[^\W\d]*\d)(?=\d*[^\W\d])[^\W_]{{20}}\b)"
