@@ -118,6 +118,17 @@ async def test_provisioning_again_makes_nothing(stage: Stage) -> None:
     assert {method for method, _ in stage.faults.log} == {"GET"}
 
 
+async def test_a_plan_of_what_is_there_asks_for_nothing(stage: Stage) -> None:
+    """While something of it is missing, it is to be carried out again."""
+    view = await made(stage)
+    again = await stage.call("plan_companion", spec=dorothy())
+    assert (again.writes, again.next) == (False, "nothing: it is made as planned")
+    await stage.keeper.elevenlabs.delete_voice(view.voice_id)
+    torn = await stage.call("plan_companion", spec=dorothy())
+    assert torn.writes
+    assert f"provision_companion(plan_id={torn.plan_id})" in torn.next
+
+
 async def test_memories_on_a_topic_are_found(stage: Stage) -> None:
     """Word for word, without case and accents, each with its id, date, teller and source."""
     await made(stage)

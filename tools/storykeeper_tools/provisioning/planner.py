@@ -302,8 +302,15 @@ class Planner:
             cost=planning.cost(todo),
             warnings=[*notes, *self.workspace.notes],
             questions=asked,
-            next=("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})",
+            next=self._next(plan, todo, asked=bool(asked)),
         )
+
+    def _next(self, plan: Plan, todo: list[Step], *, asked: bool) -> str:
+        known = self.ledger.companion(plan.companion)
+        kept = all(step.action == "keep" for step in todo)
+        if known and known.plan_id == plan.plan_id and self.finished(known) and kept and not asked:
+            return "nothing: it is made as planned"
+        return ("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})"
 
 
 def _doubts(plan: Plan, staged: Staged) -> list[str]:
