@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import sys
@@ -23,9 +24,11 @@ from mcp.types import INVALID_PARAMS, ElicitResult
 from judge import Judge
 from stage import EXAMPLE, Stage, open_stage
 from storykeeper_server.mcp.app import build
-from storykeeper_server.wiring import COMPANION_TOOLS, offered
+from storykeeper_server.mcp.schemas import shown_output
+from storykeeper_server.wiring import COMPANION_TOOLS, offered, wire
 from storykeeper_tools.account import Quota
 from storykeeper_tools.catalogue import Tool
+from storykeeper_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 SNAPSHOT = Path(__file__).parent / "tools.json"
@@ -54,6 +57,19 @@ async def test_the_published_tools_are_the_reviewed_ones(stage: Stage) -> None:
     if os.environ.get("REVIEWED"):
         SNAPSHOT.write_text(shown, encoding="utf-8")
     assert shown == SNAPSHOT.read_text(encoding="utf-8"), "run the test with REVIEWED=1 and read the difference"
+
+
+def test_what_is_told_of_answers_is_what_pydantic_would_tell(tmp_path: Path) -> None:
+    """The names and types of all fields, which are read off the models so that a start needn't build these."""
+    for tool in wire(Settings(home=tmp_path)).tools:
+        answer = inspect.signature(tool.call, eval_str=True).return_annotation
+        told, whole = shown_output(answer)["properties"], answer.model_json_schema()["properties"]
+        assert told.keys() == whole.keys() - {"workspace"}
+        for name, field in told.items():
+            choices = [{"type": "object"} | choice for choice in whole[name].get("anyOf", [whole[name]])]
+            types = [choice["type"] for choice in choices]
+            shown = types if len(types) > 1 else types[0]
+            assert field == ({} if "object" in types and len(types) > 1 else {"type": shown}), (tool.name, name)
 
 
 async def test_the_server_says_who_it_is(stage: Stage) -> None:
