@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storykeeper_server import connections
 from storykeeper_server.grammar import EMBEDDED, TALK_PORT, parser
 from storykeeper_server.talk.limits import SECONDS, Limits
 from storykeeper_server.talk.refusals import CODES
@@ -54,6 +55,7 @@ def test_limits_are_the_defaults() -> None:
     assert f"{usual.caller} talks of one visitor, or {usual.total} of all, in ten minutes" in EMBEDDING
     assert f"up to {MOST} of them" in TALKING
     assert f"http://127.0.0.1:{TALK_PORT}/" in TALKING
+    assert f"half sent are let go after {connections.HEAD_SECONDS:.0f} seconds" in TALKING
 
 
 def test_every_common_trouble_has_its_row() -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .caller import NOBODY, Caller, Wait
 from .companion.changes import Changes, changed, said_again
-from .companion.consent import About, Consent
+from .companion.consent import About
 from .companion.language import phrases
 from .companion.spec import ConsentBlock, ConsentKind, Name, Which, Wish, clean_name
 from .elevenlabs.client import ElevenLabs
@@ -163,14 +163,12 @@ class Companions:
             raise BadInput("give either a companion, or a name and recordings")
         block = ConsentBlock(kind=kind, granted_by=granted_by, relation=relation, statement=statement)
         if companion:
-            consent = await self.grant(companion, block, caller)
-            known = self.planner.known(consent.companion or companion)
-            return consent_view(consent, f"provision_companion(plan_id={known.planned or known.plan_id})")
+            return await self.grant(companion, block, caller)
         hashes = await self.stager.hashes(recordings)
         subject = About(None, spoken(name), "deceased" if deceased else "living", tuple(hashes))
         return consent_view(await self.consents.attest(subject, block, caller), "clone_voice with the same recordings")
 
-    async def grant(self, companion: str, block: ConsentBlock, caller: Caller = NOBODY) -> Consent:
+    async def grant(self, companion: str, block: ConsentBlock, caller: Caller = NOBODY) -> ConsentView:
         """Record the consent to what was last planned for a companion. By its plan's id it is a consent to that plan: raises
         Conflict where a newer one is about other recordings."""
         asked = self.planner.ledger.plan(companion)
@@ -181,7 +179,8 @@ class Companions:
                 f"{companion} isn't the newest plan of {known.id}, and the other is about another voice",
                 next="ask about the newest plan",
             )
-        return await self.consents.attest(about_plan(plan), block, caller)
+        consent = await self.consents.attest(about_plan(plan), block, caller)
+        return consent_view(consent, f"provision_companion(plan_id={plan.plan_id})")
 
     async def provision_companion(
         self, plan_id: str, wait_seconds: Wait = 45, *, caller: Caller = NOBODY

@@ -12,7 +12,7 @@ T = TypeVar("T")
 def part(cls: type[T]) -> type[T]:
     """A dataclass of what is put together once: nobody compares, prints or changes it.
 
-    That nothing changes it the type checker sees; methods that would guard it, made anew for each class with every start,
-    would be what a start waits for longest.
+    That nothing changes it the type checker sees: the methods that would guard, compare and print it are made anew with
+    every start, and for all parts together that is a tenth of what loading them takes.
     """
     return dataclass(slots=True, eq=False, repr=False)(cls)

@@ -133,15 +133,15 @@ async def serve(server: MCPServer[Any], site: Site, listening: socket.socket, le
     logging.getLogger("mcp.server").setLevel(logging.WARNING)  # it tells ids of sessions, which are credentials
     logging.getLogger("mcp.server.transport_security").setLevel(logging.ERROR)  # what it says the gate says better
     drain = Drain()
-    listener = guest(web(server, site, drain))
+    http = guest(web(server, site, drain))
     async with server.session_manager.run():
-        serving = asyncio.ensure_future(listener.serve(sockets=[listening]))
+        serving = asyncio.ensure_future(http.serve(sockets=[listening]))
         leaving = asyncio.ensure_future(leave.wait())
         await asyncio.wait((serving, leaving), return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         if not serving.done():
             await drain.finish()
-        listener.should_exit = True
+        http.should_exit = True
         # What there is to lose is written down, and an engine whose database is away would wait for it.
         last = asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, os._exit, 0)
         await serving

@@ -165,7 +165,7 @@ class Draft(Model):
     @property
     def writes(self) -> bool:
         """Whether carrying it out does anything."""
-        return any(step.action != "keep" for step in self.steps)
+        return not kept(self.steps)
 
     def __str__(self) -> str:
         spends = f"Spends {self.cost.voice_slots} voice slot." if self.cost.voice_slots else "Spends nothing."
@@ -244,6 +244,11 @@ def steps(
     if changes and todo[-1].action == "keep":
         todo[-1] = Step(action="change", kind="agent", name=todo[-1].name, fields=list(changes))
     return todo + [Step(action="delete", kind=kind, name=name) for kind, name in surplus]
+
+
+def kept(todo: Sequence[Step]) -> bool:
+    """Whether there is nothing to do: all is there as it should be."""
+    return all(step.action == "keep" for step in todo)
 
 
 def cost(todo: Sequence[Step]) -> Cost:

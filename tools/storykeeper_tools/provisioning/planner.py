@@ -63,7 +63,7 @@ class Planner:
         )
         todo, notes = self._todo(plan, live)
         known = self.ledger.companion(companion)
-        if known and self.finished(known) and all(step.action == "keep" for step in todo):
+        if known and self.finished(known) and planning.kept(todo):
             plan = plan.model_copy(update={"plan_id": known.plan_id})
             self._leave_as_it_is(companion)
         else:
@@ -307,8 +307,8 @@ class Planner:
 
     def _next(self, plan: Plan, todo: list[Step], *, asked: bool) -> str:
         known = self.ledger.companion(plan.companion)
-        kept = all(step.action == "keep" for step in todo)
-        if known and known.plan_id == plan.plan_id and self.finished(known) and kept and not asked:
+        made = known and known.plan_id == plan.plan_id and self.finished(known)
+        if made and planning.kept(todo) and not asked:
             return "nothing: it is made as planned"
         return ("record_consent, then " if asked else "") + f"provision_companion(plan_id={plan.plan_id})"
 
