@@ -423,8 +423,9 @@ async def test_a_consent_that_is_over_already_is_not_taken(open_service: Callabl
         with pytest.raises(FileRefused):
             await keeper.companions.grant(draft.companion, ConsentBlock(**said, evidence="no-such-letter.pdf"))
         letter = keeper.settings.home.parent / "cork.md"
-        kept = await keeper.companions.grant(draft.companion, ConsentBlock(**said, evidence=str(letter)))
-    assert kept.evidence_sha256 == hashlib.sha256(letter.read_bytes()).hexdigest()
+        told = await keeper.companions.grant(draft.companion, ConsentBlock(**said, evidence=str(letter)))
+        kept = keeper.companions.consents.record(told.consent_id)
+    assert kept and kept.evidence_sha256 == hashlib.sha256(letter.read_bytes()).hexdigest()
 
 
 # On the way out
