@@ -425,7 +425,8 @@ async def test_a_consent_that_is_over_already_is_not_taken(open_service: Callabl
         letter = keeper.settings.home.parent / "cork.md"
         told = await keeper.companions.grant(draft.companion, ConsentBlock(**said, evidence=str(letter)))
         kept = keeper.companions.consents.record(told.consent_id)
-    assert kept and kept.evidence_sha256 == hashlib.sha256(letter.read_bytes()).hexdigest()
+    assert kept
+    assert kept.evidence_sha256 == hashlib.sha256(letter.read_bytes()).hexdigest()
 
 
 # On the way out
