@@ -3,7 +3,8 @@
 # make screenshots  pictures of the talk page in all its states, into .cache/screenshots/
 # make test    set up, and run all tests
 # make check   what reads the code without running it: format, lint, types, architecture
-# make bench   speed, most of it as ratios measured in one run; COMPANIONS=200 for a shorter one
+# make bench   speed, most of it as ratios measured in one run; COMPANIONS=200 for a shorter one, SLACK=2 where others
+#                use the machine too: what is twice as slow as it should be fails then
 # make fuzz    many requests made from the official OpenAPI file, against the sandbox
 # make campaign  many seeds of faults, crashes and clocks that jump against provisioning, and real processes killed;
 #                and consents and recordings that were tampered with; SEEDS=10000, KILLS=500 and MUTATIONS=5000 for more

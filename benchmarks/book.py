@@ -15,6 +15,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bars import at_most
+
 from storykeeper_tools.companion.memories.book import build
 from storykeeper_tools.companion.memories.documents import documents, parse
 from storykeeper_tools.companion.memories.findings import findings
@@ -94,7 +96,7 @@ def main(count: int) -> int:
     print(f"the text of all documents together is the input's: {'yes' if whole else 'NO'}")
     changes = changed(items, written)
     print(", ".join(f"one {kind}: {number} changed" for kind, number in changes.items()), "(bar 1)")
-    good = whole and seconds <= SECONDS * max(1.0, count / 2000) and set(changes.values()) == {1}
+    good = whole and at_most(seconds, SECONDS * max(1.0, count / 2000)) and set(changes.values()) == {1}
     print("within the bars" if good else "NOT within the bars")
     return 0 if good else 1
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bars import at_most
 from sandbox import call, free_port, running
 
 from storykeeper_server.wiring import Storykeeper, wire
@@ -118,7 +119,7 @@ async def parallel(rounds: int, home: Path) -> bool:
     )
     print(f"of which the service takes {ideal:.2f} s, ratio {ratio:.2f} (bar {PARALLEL_BAR}); ", end="")
     print(f"the first of a process, which loads the engine, {cold:.2f} s", flush=True)
-    return ratio <= PARALLEL_BAR
+    return at_most(ratio, PARALLEL_BAR)
 
 
 async def once(keeper: Storykeeper, home: Path, number: int) -> float:
@@ -147,7 +148,7 @@ def resume(rounds: int, home: Path) -> bool:
     print(
         f"best of {len(ready)} (bar {RESUME_BAR * 1000:.0f} ms); from starting the process {min(whole) * 1000:.0f} ms"
     )
-    return min(ready) <= RESUME_BAR
+    return at_most(min(ready), RESUME_BAR)
 
 
 def interrupted(home: Path) -> tuple[float, float, float]:

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.error import URLError
 
+from bars import at_least, at_most
 from websockets.asyncio.client import ClientConnection, connect
 
 READS_BAR, START_BAR, CONVERSATIONS = 0.5, 0.6, 500
@@ -140,7 +141,7 @@ def ratio(name: str, path: str, port: int, bare: int, rounds: int) -> bool:
         ours.append(reads(port, path))
     found = max(ours) / max(theirs)
     print(f"GET {name}: {max(ours):.0f} a second, a bare route {max(theirs):.0f}, ratio {found:.2f} (bar {READS_BAR})")
-    return found >= READS_BAR
+    return at_least(found, READS_BAR)
 
 
 async def hold(port: int, agent: str) -> ClientConnection:
@@ -189,7 +190,7 @@ def starts(rounds: int, home: str) -> bool:
         with running(["-m", "storykeeper_server", "sandbox", "--port"], free_port(), home) as seconds:
             took.append(seconds)
     print(f"start to first answer: {min(took) * 1000:.0f} ms, best of {len(took)} (bar {START_BAR * 1000:.0f} ms)")
-    return min(took) <= START_BAR
+    return at_most(min(took), START_BAR)
 
 
 def main(rounds: int) -> int:
