@@ -50,7 +50,7 @@ def served(app: ASGIApp) -> Iterator[str]:
     thread = threading.Thread(target=anyio.run, args=(run,))
     thread.start()
     try:
-        yield address.get(timeout=10)
+        yield address.get(timeout=60)
     finally:
         enough.set()
         thread.join()

@@ -21,7 +21,7 @@ from psycopg import sql
 
 USER = "keeper"
 PASSWORD = "hidden-pa55word"  # of a server that lives as long as the tests
-_START_SECONDS = 30
+_START_SECONDS = 60
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

@@ -21,7 +21,7 @@ from elevenlabs.conversational_ai.conversation import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 20.0
+PATIENCE = 60
 
 
 class Ear(AudioInterface):

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
+PATIENCE = 60
 
 
 async def talk(home: Path, arguments: list[str], answers: dict[str, str], **more: str) -> tuple[int, str]:

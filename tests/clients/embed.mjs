@@ -6,7 +6,7 @@
 import { browse } from "./chromium.mjs";
 import { program } from "./program.mjs";
 
-const LONGEST_WAIT = 15_000;
+const LONGEST_WAIT = 60_000;
 
 /** What can be found out from inside the page only: the microphones that were opened, and whether they are closed. */
 function prepare() {

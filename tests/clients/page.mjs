@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { browse } from "./chromium.mjs";
 import { program } from "./program.mjs";
 
-const LONGEST_WAIT = 15_000;
+const LONGEST_WAIT = 60_000;
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** What can be found out from inside the page only. */

@@ -3,7 +3,7 @@
 // A step is {until: {...}} (wait for the next event that has these fields), {say}, {context}, {activity}, {feedback}
 // or {end}. Events are told in the order in which the client reports them.
 
-const LONGEST_WAIT = 10_000;
+const LONGEST_WAIT = 60_000;
 const LOOK_EVERY = 20;
 
 class Log {

@@ -5,7 +5,7 @@
 import { visit } from "./chromium.mjs";
 import { program } from "./program.mjs";
 
-const LONGEST_WAIT = 10_000;
+const LONGEST_WAIT = 60_000;
 
 function find(page, role, name = "") {
   return page.locator(`::-p-aria([role="${role}"]${name && `[name="${name}"]`})`).setTimeout(LONGEST_WAIT);

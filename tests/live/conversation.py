@@ -18,7 +18,7 @@ from live.world import World
 
 HELLO = {"type": "conversation_initiation_client_data"}
 TEXT_ONLY = {"conversation": {"text_only": True}}
-PATIENCE = 30
+PATIENCE = 60
 
 
 @asynccontextmanager

@@ -410,7 +410,7 @@ async def sandbox(*arguments: str) -> AsyncIterator[tuple[str, Callable[[], Any]
         return said.decode()
 
     try:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while b"/_sandbox" not in said:
                 said += await process.stderr.receive()
             address = re.search(r"http://127\.0\.0\.1:\d+", said.decode())

@@ -36,7 +36,7 @@ class Sitting:
     async def until(self, text: str) -> None:
         """Wait for a text that wasn't there before."""
         start = len(self.seen)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while text not in self.seen[start:]:
                 chunk = await anyio.to_thread.run_sync(_read, self.terminal, abandon_on_cancel=True)
                 assert chunk, self.seen
@@ -51,7 +51,7 @@ class Sitting:
 
     async def end(self) -> int:
         """The exit code, once all is seen."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while chunk := await anyio.to_thread.run_sync(_read, self.terminal, abandon_on_cancel=True):
                 self.seen += chunk
             return await self.process.wait()
@@ -119,7 +119,7 @@ async def test_a_kill_loses_no_line_and_it_goes_on_where_it_was(tmp_path: Path) 
         await talk.until(FIRST)
         talk.type("In Cork.", "And then in Youghal.")
         file = tmp_path / "told.md"
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not file.exists() or "Youghal" not in file.read_text():  # noqa: ASYNC110 - another process writes it
                 await anyio.sleep(0.02)
         talk.process.send_signal(signal.SIGKILL)
@@ -144,7 +144,7 @@ async def test_a_window_that_is_closed_ends_it(tmp_path: Path) -> None:
         talk.type("In Cork.", "")
         await talk.until(SECOND)
         os.close(talk.terminal)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await talk.process.wait()
         talk.terminal = os.open(os.devnull, os.O_RDONLY)
     assert "In Cork." in (tmp_path / "interview-dorothy-niamh.md").read_text()

@@ -343,7 +343,7 @@ async def test_without_a_key_it_starts_and_lists_and_says_what_is_missing(tmp_pa
         assert process.stdout
         await process.stdin.send("".join(f"{line}\n" for line in lines).encode())
         text = ""
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while len(seen) < len(calls):
                 text += (await process.stdout.receive()).decode()
                 *whole, text = text.split("\n")
@@ -363,7 +363,7 @@ async def test_over_http_it_serves_this_machine(tmp_path: Path, free_tcp_port: i
     command = [sys.executable, "-m", "storykeeper_server", "mcp", "--sandbox", "--http", f"127.0.0.1:{free_tcp_port}"]
     async with await anyio.open_process(command, env=environ(tmp_path)) as process:
         try:
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 await listening(free_tcp_port)
                 async with Client(f"http://127.0.0.1:{free_tcp_port}/mcp") as client:
                     quota = await client.call_tool("check_quota", {})

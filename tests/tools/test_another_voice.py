@@ -252,7 +252,7 @@ async def test_killed_before_the_agent_is_changed_it_goes_on_with_the_voice_that
         plan = await planned(keeper)
         await service.ask("POST", "/faults", f"{PATCH} blackhole")
         running = asyncio.create_task(call(keeper, "provision_companion", plan_id=plan.plan_id, wait_seconds=45))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await patched(service):  # noqa: ASYNC110  # the sandbox sets no event of ours
                 await asyncio.sleep(0.01)
         running.cancel()

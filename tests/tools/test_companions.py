@@ -426,7 +426,7 @@ async def test_a_listener_that_dawdles_misses_nothing(stage: Stage) -> None:
 
     plan = await stage.call("plan_companion", spec=dorothy())
     await stage.call("record_consent", companion=plan.companion, kind="self", granted_by="Dorothy")
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         view = await stage.call("provision_companion", plan_id=plan.plan_id, wait_seconds=500, caller=Dawdler())
     assert view.status == "done"
 

@@ -171,7 +171,7 @@ async def test_a_read_that_keeps_failing_is_told_and_ends_well_afterwards(
     for route in (READ_BACK, USER, SUBSCRIPTION):  # what is read late comes first, while there is something to do
         await sandbox.ask("DELETE", "/faults")
         await sandbox.ask("POST", "/faults", f"{route} {kind}")
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             told = await said(sandbox)
         check(sandbox, told, caplog)
         # A key may be good for everything but reading the user.
@@ -191,7 +191,7 @@ async def test_making_that_keeps_failing_is_told_and_ends_well_afterwards(
     """What took effect unheard is found and no failure at all; for the rest the last cause is told, not that it took long."""
     caplog.set_level("DEBUG")
     sandbox = open_faulty(f"{route} {kind}", limits=limits(kind))
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         told = await said(sandbox)
     check(sandbox, told, caplog)
     assert code(told) == KINDS[kind][1], told

@@ -148,7 +148,7 @@ async def test_a_blackhole_swallows_until_the_client_goes(caplog: pytest.LogCapt
         except httpx.TransportError as error:
             swallowed.append(type(error))
 
-    with caplog.at_level(logging.WARNING), anyio.fail_after(30):
+    with caplog.at_level(logging.WARNING), anyio.fail_after(60):
         async with (
             httpx.AsyncClient(headers=headers) as client,
             anyio.create_task_group() as group,

@@ -128,7 +128,7 @@ async def test_a_spoken_talk(client: httpx.AsyncClient) -> None:
             answered.set()
 
     async def until_answered(_: Conversation) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await answered.wait()
             await ear.playing.wait()
 

@@ -76,7 +76,7 @@ async def test_a_worker_that_could_not_start_tries_again(tmp_path: Path, caplog:
     carrier = Stumbling()
     worker = Worker(runs, FileSlot(tmp_path / "worker.lock"), carrier)
     worker.start()
-    await asyncio.wait_for(carrier.took.wait(), 20)
+    await asyncio.wait_for(carrier.took.wait(), 60)
     await worker.stop()
 
     assert (carrier.starts, carrier.taken) == (2, [run.id])
@@ -125,7 +125,7 @@ async def test_a_worker_that_lost_its_place_begins_anew(tmp_path: Path, caplog: 
     carrier = Following()
     worker = Worker(runs, LostOnce(tmp_path / "worker.lock"), carrier)
     worker.start()
-    await asyncio.wait_for(carrier.took_again.wait(), 20)
+    await asyncio.wait_for(carrier.took_again.wait(), 60)
     await worker.stop()
 
     assert carrier.told == ["start as worker", run.id, "stop", "start as worker", run.id, "stop"]
@@ -141,7 +141,7 @@ async def test_what_is_under_way_is_asked_about_now_and_then(tmp_path: Path) -> 
     carrier = Following()
     worker = Worker(runs, FileSlot(tmp_path / "worker.lock"), carrier, clock=lambda: float(next(ticks)))
     worker.start()
-    await asyncio.wait_for(carrier.took_again.wait(), 20)
+    await asyncio.wait_for(carrier.took_again.wait(), 60)
     await worker.stop()
 
     assert carrier.told[:4] == ["start as worker", *[run.id] * 3]
@@ -220,11 +220,11 @@ async def test_a_worker_with_nothing_to_do_lets_the_engine_go(tmp_path: Path) ->
     carrier = Leaving(runs)
     worker = Worker(runs, FileSlot(tmp_path / "worker.lock"), carrier, clock=lambda: float(next(seconds)))
     worker.start()
-    await asyncio.wait_for(carrier.stopped.wait(), 20)
+    await asyncio.wait_for(carrier.stopped.wait(), 60)
     free = not FileSlot(tmp_path / "worker.lock").occupied()
     second = runs.submit("plan_2", "tom-2")
     worker.wake()
-    await asyncio.wait_for(carrier.took_both.wait(), 20)
+    await asyncio.wait_for(carrier.took_both.wait(), 60)
     await worker.stop()
 
     assert free
