@@ -40,7 +40,7 @@ screenshots: .venv/dev talk
 	@PYTHONPATH=scripts $(BIN)/python tests/screenshots.py
 
 test: .venv/dev
-	@PYTHON=$(BIN)/python bash scripts/test
+	@PYTHON=$(BIN)/python bash scripts/in-memory bash scripts/test
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -38,7 +38,7 @@ async def listening(kind: str, home: Path, port: int) -> AsyncIterator[httpx.Asy
         await anyio.open_process(start, env=environ(home), cwd=ROOT, stdout=-3, stderr=-3) as process,
     ):
         try:
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while not await answers(http):
                     assert process.returncode is None
                     await anyio.lowlevel.checkpoint()

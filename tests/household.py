@@ -19,7 +19,7 @@ import clients
 from processes import PATIENCE, Place, place
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dorothy"
-LONGEST_VISIT = 120
+LONGEST_VISIT = 240
 
 MARKUP = "<img src=x onerror='globalThis.pwned = 1'> & <script>globalThis.pwned = 1</script>"
 BOLD = "<b onclick=x>A photo"

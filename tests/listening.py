@@ -13,7 +13,7 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
 TESTS = Path(__file__).parent
-PATIENCE = 60
+PATIENCE = 120
 
 
 def bare(home: Path, **more: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ Event = dict[str, Any]
 Show = Callable[[str, object], None]
 """pytest's `record_property`: what is shown as "session" is printed at the end of the run."""
 
-LONGEST = 90.0
+LONGEST = 180.0
 
 
 def need(*parts: str) -> None:

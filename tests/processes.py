@@ -18,7 +18,7 @@ import canary
 from judged import build, served
 from storykeeper_server.sandbox.state import State
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 @dataclass

@@ -21,7 +21,7 @@ from elevenlabs.conversational_ai.conversation import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 class Ear(AudioInterface):

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
+PATIENCE = 120
 
 
 async def talk(home: Path, arguments: list[str], answers: dict[str, str], **more: str) -> tuple[int, str]:
@@ -27,7 +27,7 @@ async def talk(home: Path, arguments: list[str], answers: dict[str, str], **more
         command, env=environ, cwd=ROOT, stdin=follower, stdout=follower, stderr=follower
     ) as process:
         os.close(follower)
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while chunk := await anyio.to_thread.run_sync(read, leader, abandon_on_cancel=True):
                 seen += chunk
                 for question in [q for q in left if q in seen]:

@@ -17,7 +17,7 @@ from listening import bare, listening
 from outside import Show, have
 
 pytestmark = pytest.mark.anyio
-LONGEST = 90.0
+LONGEST = 180.0
 VISITORS = Path(__file__).parent / "visitors"
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dorothy"
 SPEC = {

@@ -19,7 +19,7 @@ from listening import bare, listening
 from outside import Show, have
 
 pytestmark = pytest.mark.anyio
-LONGEST = 60.0
+LONGEST = 180.0
 REFUSED = 5
 """How the Inspector exits for a tool that answers with an error."""
 

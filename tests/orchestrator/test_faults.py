@@ -104,7 +104,7 @@ async def test_a_tool_server_that_never_lives_is_told(url: str, tmp_path: Path, 
     assert (model.requests, spent(url)) == ([], [])
 
 
-@pytest.mark.parametrize(("kind", "patience"), [("dies", 30), ("silent", 0.5)])
+@pytest.mark.parametrize(("kind", "patience"), [("dies", 30), ("silent", 4)])
 async def test_a_single_tool_that_is_never_answered(url: str, tmp_path: Path, kind: str, patience: float) -> None:
     """Is an error for the model to tell; the next turn has its answer, from a server that was started again."""
     model = Script(turns=[[call("check_quota")], [say("Sorry.")], [call("check_quota")], [say("So much.")]])
@@ -121,7 +121,7 @@ async def test_a_single_tool_that_is_never_answered(url: str, tmp_path: Path, ki
 
 @pytest.mark.parametrize(
     ("kind", "tool", "patience"),
-    [("silent", "plan_companion", 4), ("dies", "provision_companion", 30), ("dies", "rehearse_companion", 30)],
+    [("silent", "plan_companion", 8), ("dies", "provision_companion", 30), ("dies", "rehearse_companion", 30)],
 )
 async def test_a_procedure_that_loses_its_server_is_begun_again(
     url: str, tmp_path: Path, kind: str, tool: str, patience: float

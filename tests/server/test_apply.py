@@ -27,7 +27,7 @@ from judged import build, served
 from storykeeper_server.sandbox.state import State
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "dorothy"
-PATIENCE = 60
+PATIENCE = 120
 CLONE, AGENT = "/v1/voices/add", "/v1/convai/agents/create"
 
 
